@@ -1,0 +1,85 @@
+"""A check: one pytest test that belongs to an exercise, and how one run of it ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEFAULT_SECONDS = 20.0
+
+
+class BadCheck(pytest.UsageError):
+    """A check is not written as the engine needs it; the message is for the course's author."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """`points` is the exercise's total; `share` of it hangs on this check. `seconds` is what one
+    call of the submission may take in CPU time."""
+
+    id: str
+    exercise: str
+    points: float
+    law: str
+    module: str
+    unit: str
+    seconds: float
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a check found: the error, and the (smallest) case that shows it."""
+
+    error: BaseException
+    case: dict[str, Any]
+    printed: str = ""
+
+
+def read_check(item: pytest.Item) -> Check | None:
+    """The check that `item` is, or None for a test that belongs to no exercise. Raises BadCheck."""
+    mark = item.get_closest_marker("exercise")
+    if mark is None:
+        return None
+    where = item.nodeid
+    options = dict(mark.kwargs)
+    points, seconds = options.pop("points", None), options.pop("seconds", DEFAULT_SECONDS)
+    if len(mark.args) != 1 or not isinstance(mark.args[0], str) or options:
+        raise BadCheck(f"{where}: write the mark as exercise(name, points=…) or exercise(name, points=…, seconds=…).")
+    for name, value in (("points", points), ("seconds", seconds)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+            raise BadCheck(f"{where}: {name} must be a positive finite number, not {value!r}.")
+    path = Path(item.path)
+    if not path.stem.startswith("test_"):
+        raise BadCheck(f"{where}: the file of a check is named test_<module>.py.")
+    function = getattr(item, "originalname", item.name)
+    variant = item.name[len(function) :].strip("[]")
+    law = function.removeprefix("test_").replace("_", " ") + (f" ({variant})" if variant else "")
+    # public and hidden files have the same name: the folder above the unit tells them apart
+    check_id = f"{path.parent.parent.name}/{path.parent.name}/{path.name}::{item.name}"
+    return Check(check_id, mark.args[0], float(points), law, path.stem[5:], path.parent.name, float(seconds))
+
+
+def share_points(checks: Iterable[Check]) -> tuple[dict[str, Check], dict[str, float]]:
+    """Every check by id, with its share of the exercise's points, and each exercise's total.
+
+    Raises BadCheck where two checks of an exercise give it different points.
+    """
+    checks = list(checks)
+    totals: dict[str, float] = {}
+    for check in checks:
+        if totals.setdefault(check.exercise, check.points) != check.points:
+            raise BadCheck(
+                f"{check.id}: {check.exercise} is worth {check.points:g} points here and "
+                f"{totals[check.exercise]:g} in another check; give the exercise's total in both."
+            )
+    count = {name: sum(check.exercise == name for check in checks) for name in totals}
+    shared = {
+        check.id: Check(**{**check.__dict__, "share": check.points / count[check.exercise]}) for check in checks
+    }
+    return shared, totals

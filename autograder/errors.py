@@ -1,0 +1,44 @@
+"""What goes wrong on a submission's side, whichever way the submission is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ModuleProblem(Exception):
+    """A module of a submission cannot be used at all; the message is one sentence for people."""
+
+
+class WorkerLost(Exception):
+    """The worker can no longer be used; the message ends the sentence "the worker …"."""
+
+
+class WorkerTimeout(WorkerLost):
+    """A call used up its time."""
+
+
+class WorkerCrashed(WorkerLost):
+    """The process is gone, or what it sent was no answer."""
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """A line of the submission that an exception passed through."""
+
+    file: str
+    line: int
+    function: str
+    code: str
+
+
+class StudentError(Exception):
+    """Raised by the submission in a worker; `kind` is the exception's class name there."""
+
+    def __init__(self, message: str, kind: str, lines: tuple[SourceLine, ...]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return self.message  # KeyError would show its repr

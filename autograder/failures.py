@@ -1,0 +1,103 @@
+"""The text of a failure: symptom, cause, where to look. The same for a terminal, a file and a page."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Collection
+
+from autograder.check import Check, Failure
+from autograder.checks.describe import describe_case
+from autograder.checks.failure import CheckFailure, Row, align
+from autograder.errors import ModuleProblem, SourceLine, StudentError, WorkerLost, WorkerTimeout
+from autograder.results import Status
+
+_MAX_TEXT = 6_000
+_MAX_PRINTED = 400
+
+
+def status_of(error: BaseException, files: Collection[str] = ()) -> Status:
+    """What a failing check counts as."""
+    if isinstance(error, WorkerTimeout):
+        return Status.TIMEOUT
+    if isinstance(error, WorkerLost):
+        return Status.CRASHED
+    if isinstance(error, ModuleProblem | SyntaxError):
+        return Status.ERROR
+    return Status.FAILED
+
+
+def failure_text(check: Check, failure: Failure, files: Collection[str] = ()) -> str:
+    """The failure of `check`, told in a few aligned rows under one title line.
+
+    `files` are the submission's file names, as they stand in tracebacks of this process.
+    """
+    title = f"{check.exercise} · {check.law}"
+    lost = f"0 of {check.share:.3g} point{'' if check.share == 1 else 's'}"
+    rows = [*_rows(failure, files)]
+    if failure.printed:
+        rows.append(("printed", _capped(failure.printed, _MAX_PRINTED)))
+    body = "\n".join(f"  {line}" for line in align(rows).splitlines())
+    return _printable(_capped(f"{title}   {lost}\n{body}", _MAX_TEXT))
+
+
+def _rows(failure: Failure, files: Collection[str]) -> list[Row]:
+    error = failure.error
+    case = describe_case(failure.case)
+    smallest: list[Row] = [("smallest case", case)] if case else []
+    match error:
+        case CheckFailure():
+            because: list[Row] = [("because", error.because)] if error.because else []
+            return [*smallest, *error.rows, *because]
+        case NotImplementedError():
+            line = next(reversed(_lines(error, files)), None)
+            return [("not written", f"raises NotImplementedError{_at(line)}")]
+        case ModuleProblem():
+            return [("problem", str(error))]
+        case WorkerTimeout():
+            return [*smallest, ("time limit", f"the submission {error}"), ("advice", "look for a loop that does not end")]
+        case WorkerLost():
+            return [*smallest, ("crashed", f"the submission's process {error}")]
+    kind = error.kind if isinstance(error, StudentError) else type(error).__name__
+    lines = _lines(error, files)
+    if kind in ("SyntaxError", "IndentationError", "TabError"):
+        return [("syntax error", f"{error.msg if isinstance(error, SyntaxError) else error}{_at(lines[-1] if lines else None)}")]
+    if lines or isinstance(error, StudentError):
+        return [*smallest, ("raised", _capped(f"{kind}: {error}", 1500)), *_where(lines)]
+    return [*smallest, ("wrong", _capped(f"{kind}: {error}", 1500))]
+
+
+def _lines(error: BaseException, files: Collection[str]) -> list[SourceLine]:
+    """The submission's lines that the error passed through, outermost first."""
+    if isinstance(error, StudentError):
+        return list(error.lines)
+    lines = [
+        SourceLine(os.path.basename(f.filename), f.lineno or 0, f.name, f.line or "")
+        for f in traceback.extract_tb(error.__traceback__)
+        if f.filename in files
+    ]
+    if isinstance(error, SyntaxError) and error.filename in files:
+        lines.append(SourceLine(os.path.basename(str(error.filename)), error.lineno or 0, "", (error.text or "").strip()))
+    return lines
+
+
+def _where(lines: list[SourceLine]) -> list[Row]:
+    shown = [f"{line.file}:{line.line} in {line.function}: {line.code.strip()}" for line in lines[-3:]]
+    return [("where", "\n".join(shown))] if shown else []
+
+
+def _at(line: SourceLine | None) -> str:
+    if line is None:
+        return ""
+    return f", {line.file}:{line.line}" + (f" in {line.function}" if line.function else "") + (
+        f": {line.code.strip()}" if line.code and line.code.strip() != "raise NotImplementedError()" else ""
+    )
+
+
+def _capped(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}… ({len(text) - length} more characters)"
+
+
+def _printable(text: str) -> str:
+    """The text with control characters spelled out: a submission's output must not drive a terminal."""
+    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -1,0 +1,90 @@
+"""A submission in this process: for a student's own machine, where tracebacks, pdb and print work."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from autograder.errors import ModuleProblem
+from autograder.forbidden import allow, forbid
+from autograder.importing import SubmissionImporter
+from autograder.seeding import call_seed, seed_everything
+from autograder.submission import Submission
+
+
+class LocalSubmission:
+    """Imports a submission's modules on demand; one submission at a time is open in a process."""
+
+    def __init__(self, submission: Submission, forbidden: tuple[str, ...]) -> None:
+        self.submission = submission
+        self._forbidden = forbidden
+        self._importer = SubmissionImporter(
+            submission.sources, {name: submission.path(name) for name in submission.sources}
+        )
+        self._broken: dict[str, BaseException] = {}
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The file names of the submission, as they stand in tracebacks."""
+        return frozenset(self._importer.paths.values())
+
+    def open(self) -> None:
+        forbid(self._forbidden, self.files)
+        self._importer.install()
+
+    def close(self) -> None:
+        self._importer.remove()
+        allow(self._forbidden, self.files)
+
+    def student(self, module: str) -> LocalStudent:
+        """The module as checks see it, with its random state at the beginning of a case.
+
+        Raises ModuleProblem where the file is missing or unreadable, and what its import raises.
+        """
+        if module in self.submission.problems:
+            raise ModuleProblem(self.submission.problems[module])
+        if module in self._broken:
+            raise self._broken[module]
+        try:
+            return LocalStudent(self._importer.load(module))
+        except BaseException as error:
+            # SystemExit at import must not end the test run, and a second attempt would not help
+            self._broken[module] = error if isinstance(error, Exception) else _as_exception(error)
+            raise self._broken[module] from None
+
+
+class LocalStudent:
+    """Stands for a module of the submission; seeds the global random state before each call, as a worker does."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        target = getattr(self._module, name)
+        return self._seeded(target) if callable(target) else target
+
+    def _seeded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._seed()
+            result = function(*args, **kwargs)
+            if isinstance(result, nn.Module):
+                result.register_forward_pre_hook(lambda *_: self._seed())
+            return result
+
+        return call
+
+    def _seed(self) -> None:
+        seed_everything(call_seed(self._calls))
+        self._calls += 1
+
+
+def _as_exception(error: BaseException) -> Exception:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return ModuleProblem(f"the import ends the program: {type(error).__name__} in line {where.lineno} of {where.filename}.")

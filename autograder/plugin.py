@@ -1,0 +1,163 @@
+"""The pytest plugin: checks, the `student` fixture, failure texts, and the table at the end.
+
+    pytest assignments/a3_attention                          # your own stubs, in this process
+    pytest assignments/a3_attention --submission DIR         # another folder's modules
+    pytest assignments/a3_attention --worker                 # through the sandboxed worker, as in grading
+
+Tests without the `exercise` mark are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.check import Check, Failure, read_check, share_points
+from autograder.results import CheckResult, Status, by_exercise
+
+CHECK = pytest.StashKey[Check]()
+FAILURE = pytest.StashKey[Failure]()
+
+# More examples find rarer bugs; cases are drawn once a grader process, so the price is the submission's own time.
+MAX_EXAMPLES = 25
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("autograder", "checks of a course")
+    group.addoption(
+        "--submission", type=Path, metavar="DIR", help="check the modules in DIR instead of those under assignments/"
+    )
+    group.addoption("--worker", action="store_true", help="reach the submission through the sandboxed worker")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "exercise(name, points, seconds=20): a check of an exercise worth `points` in all; a call may take `seconds` of CPU time.",
+    )
+    _make_deterministic(config)
+    if not config.pluginmanager.has_plugin("autograder-checks"):
+        config.pluginmanager.register(CheckPlugin(config), "autograder-checks")
+
+
+@pytest.fixture
+def student() -> None:
+    """The submission's module under test; the engine puts it in place for each case."""
+
+
+class CheckPlugin:
+    """Runs the checks of one pytest session on one submission a unit."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._reach: Any = None
+        self._points: dict[str, dict[str, float]] = {}
+        self._results: dict[str, list[CheckResult]] = {}
+        self._wants_traceback = "--tb" in " ".join(map(str, config.invocation_params.args))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Read the marks, share the points, and make the cases depend on nothing but the check."""
+        self._points = assign_checks(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        check = pyfuncitem.stash.get(CHECK, None)
+        if check is None:
+            return None
+        from autograder.trials import run_live
+
+        reach = self._opened_reach()
+        failure = run_live(check, pyfuncitem.obj, arguments(pyfuncitem), lambda: reach.student(check))
+        if failure is not None:
+            pyfuncitem.stash[FAILURE] = failure
+            raise failure.error
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        check = item.stash.get(CHECK, None)
+        if check is None or (report.when != "call" and report.passed):
+            return report
+        failure = item.stash.get(FAILURE, None)
+        status, text = Status.PASSED if report.passed else Status.SKIPPED, ""
+        if report.failed:
+            from autograder.failures import failure_text, status_of
+
+            failure = failure or Failure(call.excinfo.value if call.excinfo else RuntimeError("failed"), {})
+            status = status_of(failure.error)
+            text = failure_text(check, failure, self._opened_reach().files(check))
+            if not self._wants_traceback:
+                report.longrepr = text
+                report.sections = [s for s in report.sections if not s[0].startswith("Hypothesis")]
+        self._results.setdefault(check.unit, []).append(CheckResult(check.id, check.exercise, status, text))
+        return report
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from autograder.table import exercise_table, rendered
+
+        for unit, results in self._results.items():
+            exercises = by_exercise(results, self._points[unit])
+            table = exercise_table(unit, [e for e in exercises if e.checks])
+            terminalreporter.write_line("")
+            terminalreporter.write(rendered(table, color=terminalreporter.hasmarkup))
+
+    def pytest_sessionfinish(self) -> None:
+        if self._reach is not None:
+            self._reach.close()
+
+    def _opened_reach(self) -> Any:
+        if self._reach is None:
+            from autograder.course import Course
+            from autograder.reach import LocalReach, WorkerReach
+
+            course = Course.find(self._config.rootpath)
+            folder = self._config.getoption("submission")
+            if self._config.getoption("worker"):
+                self._reach = WorkerReach(course, folder, sandboxed=True)
+            else:
+                self._reach = LocalReach(course, folder)
+        return self._reach
+
+
+def assign_checks(items: list[pytest.Item]) -> dict[str, dict[str, float]]:
+    """Give every item that is a check its Check, with its share; returns each unit's points by exercise."""
+    from autograder.trials import seed
+
+    found = {item: check for item in items if (check := read_check(item)) is not None}
+    points: dict[str, dict[str, float]] = {}
+    for unit in {check.unit for check in found.values()}:
+        shared, points[unit] = share_points(check for check in found.values() if check.unit == unit)
+        for item, check in found.items():
+            if check.unit == unit:
+                item.stash[CHECK] = shared[check.id]
+                seed(item.obj, check)  # type: ignore[attr-defined]
+    return points
+
+
+def arguments(item: pytest.Function) -> dict[str, Any]:
+    """The fixtures that a test function takes, by name."""
+    return {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+
+
+def _make_deterministic(config: pytest.Config) -> None:
+    from hypothesis import HealthCheck, Phase, settings
+
+    settings.register_profile(
+        "autograder",
+        database=None,  # a failure found earlier must not change what is drawn today
+        deadline=None,  # no clock in verdicts
+        max_examples=MAX_EXAMPLES,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),  # they look at the clock
+    )
+    if not config.getoption("--hypothesis-profile", default=None):
+        settings.load_profile("autograder")

@@ -1,0 +1,98 @@
+"""What grading yields, from one check to one submission, and how points are shared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """How one check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"  # the module cannot be used: missing file, syntax error, failing import
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    SKIPPED = "skipped"  # not verifiable here; costs nothing and earns nothing
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of one submission. `message` is the failure text, empty for a pass."""
+
+    id: str
+    exercise: str
+    status: Status
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """All checks of one exercise. The exercise's points are shared equally by the checks that ran."""
+
+    name: str
+    max_score: float
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def score(self) -> float:
+        counted = [check for check in self.checks if check.status is not Status.SKIPPED]
+        if not counted:
+            return 0.0
+        passed = sum(check.status is Status.PASSED for check in counted)
+        return round(self.max_score * passed / len(counted), 4)
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """One submission of one unit. `sandbox` are the layers its workers reported; `notes` cost nothing."""
+
+    student: str
+    unit: str
+    exercises: tuple[ExerciseResult, ...]
+    sandbox: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        return round(math.fsum(exercise.score for exercise in self.exercises), 4)
+
+    @property
+    def max_score(self) -> float:
+        return math.fsum(exercise.max_score for exercise in self.exercises)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that stands in `results` of `grade --json`."""
+        return {
+            "student": self.student,
+            "unit": self.unit,
+            "score": self.score,
+            "max_score": self.max_score,
+            "sandbox": list(self.sandbox),
+            "notes": list(self.notes),
+            "exercises": [
+                {
+                    "name": exercise.name,
+                    "score": exercise.score,
+                    "max_score": exercise.max_score,
+                    "diagnosis": None,
+                    "checks": [
+                        {"id": check.id, "status": check.status.value, "message": check.message}
+                        for check in exercise.checks
+                    ],
+                }
+                for exercise in self.exercises
+            ],
+        }
+
+
+def by_exercise(results: Iterable[CheckResult], points: dict[str, float]) -> tuple[ExerciseResult, ...]:
+    """Group check results; `points` gives each exercise's total, in the order of the course."""
+    results = tuple(results)
+    return tuple(
+        ExerciseResult(name, total, tuple(r for r in results if r.exercise == name)) for name, total in points.items()
+    )

@@ -1,0 +1,224 @@
+"""How steps reach a submission: one at a time, or a whole check's cases in one frame.
+
+The first time a frozen case runs, its steps are recorded. Later submissions meet the same case,
+so the recorded steps are sent ahead, all cases of a check in one frame, and each step that the
+check then makes is answered from the replies, after a comparison bit for bit. Where a submission
+leads a check another way, the replay ends with Diverged and the case is run live instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from autograder.errors import ModuleProblem, WorkerCrashed, WorkerLost
+from autograder.submission import Submission
+from autograder.worker import wire
+from autograder.worker.client import TimeLimit, Worker, Zygote
+from autograder.worker.errors import student_error
+from autograder.worker.values import same_bits
+
+IMPORT_LIMIT = TimeLimit(cpu=10)
+
+AnswerCallback = Callable[[wire.Callback, list[torch.Tensor]], bytes]
+
+
+class Diverged(BaseException):
+    """A replayed case asked something else than the recorded one.
+
+    A BaseException: a check that expects some exception of the submission must not catch this one.
+    """
+
+
+@dataclass(frozen=True)
+class RecordedStep:
+    step: wire.Step
+    tensors: list[torch.Tensor]
+    raised: bool
+
+
+@dataclass
+class Transcript:
+    """The steps of one case, as they were asked of a submission that passed it."""
+
+    steps: list[RecordedStep] = field(default_factory=list)
+    can_be_replayed: bool = True  # a callback has to be answered while the call runs
+
+    def script(self, number: int, table: list[torch.Tensor]) -> wire.Script:
+        """The steps as one script; their tensors are appended to `table`."""
+        script = wire.Script(number, [], [])
+        for recorded in self.steps:
+            script.steps.append(recorded.step)
+            script.bases.append(len(table))
+            table += recorded.tensors
+        return script
+
+
+class RemoteSubmission:
+    """One submission behind a worker, which is forked when needed and again when it was lost.
+
+    `layers` are the layers of the lock-down that its workers reported.
+    """
+
+    def __init__(
+        self, zygote: Zygote, submission: Submission, forbidden: tuple[str, ...], limits: dict[str, int]
+    ) -> None:
+        self.submission = submission
+        self.layers: tuple[str, ...] = ()
+        self._zygote = zygote
+        self._forbidden = forbidden
+        self._limits = limits
+        self._worker: Worker | None = None
+        self._imported: set[str] = set()
+        self._broken: dict[str, Exception] = {}
+        self._scripts = 0
+
+    def use(self, module: str) -> None:
+        """Make sure that `module` is imported in a living worker.
+
+        Raises what makes the module unusable, again each time, without a second attempt.
+        """
+        if module in self.submission.problems:
+            raise ModuleProblem(self.submission.problems[module])
+        if module in self._broken:
+            raise self._broken[module]
+        worker = self._living_worker()
+        if module in self._imported:
+            return
+        number = self.next_number()
+        try:
+            worker.send(wire.pack(wire.Request([wire.Script(number, [wire.Import(module)], [0])])))
+            reply, _ = self.reply(number, IMPORT_LIMIT)
+        except WorkerLost as error:
+            self._broken[module] = type(error)(f"{error} while {module}.py was imported")
+            raise self._broken[module] from None
+        [result] = reply.results or [None]
+        if isinstance(result, wire.Raised):
+            self._broken[module] = student_error(result)
+            raise self._broken[module]
+        self._imported.add(module)
+
+    def send(self, frame: bytes) -> None:
+        self._living_worker().send(frame)
+
+    def next_number(self) -> int:
+        self._scripts += 1
+        return self._scripts
+
+    def reply(
+        self, number: int, limit: TimeLimit, answer_callback: AnswerCallback | None = None
+    ) -> tuple[wire.Reply, list[torch.Tensor]]:
+        """The reply to script `number`, answering callbacks on the way."""
+        worker = self._living_worker()
+        while True:
+            message, table = worker.receive(limit)
+            if isinstance(message, wire.Reply) and message.number == number and len(message.results) == len(message.bases):
+                return message, table
+            if isinstance(message, wire.Callback) and answer_callback is not None:
+                worker.send(answer_callback(message, table))
+                continue
+            worker.close()
+            raise WorkerCrashed("sent an answer to no question")
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _living_worker(self) -> Worker:
+        if self._worker is None or self._worker.closed:
+            self._imported.clear()
+            self._worker = self._zygote.fork(self._limits)
+            self._worker.open(self.submission, self._forbidden)
+            self.layers = self._worker.layers
+        return self._worker
+
+
+class LiveLink:
+    """Asks each step as it comes; `transcript` holds them if they are recorded."""
+
+    def __init__(self, remote: RemoteSubmission, module: str, limit: TimeLimit, *, record: bool = False) -> None:
+        self._remote = remote
+        self._module = module
+        self._limit = limit
+        self._first = True
+        self.transcript = Transcript() if record else None
+        self.printed = ""
+
+    def perform(
+        self, step: wire.Step, tensors: list[torch.Tensor], answer_callback: AnswerCallback
+    ) -> tuple[wire.Result, list[torch.Tensor]]:
+        kept = [t.detach().clone() for t in tensors] if self.transcript is not None else []
+        if self._first:
+            self._remote.use(self._module)
+        number = self._remote.next_number()
+        request = wire.Request([wire.Script(number, [step], [0], reset=self._first)])
+        self._first = False
+        called_back = False
+
+        def answer(callback: wire.Callback, table: list[torch.Tensor]) -> bytes:
+            nonlocal called_back
+            called_back = True
+            return answer_callback(callback, table)
+
+        self._remote.send(wire.pack(request, tensors))
+        reply, table = self._remote.reply(number, self._limit, answer)
+        self.printed += reply.printed
+        if len(reply.results) != 1:
+            raise WorkerCrashed("answered another question")
+        if self.transcript is not None:
+            self.transcript.steps.append(RecordedStep(step, kept, isinstance(reply.results[0], wire.Raised)))
+            self.transcript.can_be_replayed &= not called_back
+        return reply.results[0], table
+
+
+class ReplayLink:
+    """Answers the steps of a recorded case from the reply to its script."""
+
+    def __init__(self, transcript: Transcript, reply: wire.Reply, table: list[torch.Tensor]) -> None:
+        self._transcript = transcript
+        self._reply = reply
+        self._table = table
+        self._position = 0
+        self._on_track = True
+        self.printed = reply.printed
+
+    def perform(
+        self, step: wire.Step, tensors: list[torch.Tensor], answer_callback: AnswerCallback
+    ) -> tuple[wire.Result, list[torch.Tensor]]:
+        position, self._position = self._position, self._position + 1
+        if not self._on_track or position >= min(len(self._transcript.steps), len(self._reply.results)):
+            raise Diverged
+        recorded = self._transcript.steps[position]
+        if step != recorded.step or not _same_tables(tensors, recorded.tensors):
+            raise Diverged
+        result = self._reply.results[position]
+        # Once a step ended otherwise than recorded, the steps behind it were run on another footing.
+        self._on_track = isinstance(result, wire.Raised) == recorded.raised
+        following = self._reply.bases[position + 1 :]
+        end = following[0] if following else len(self._table)
+        return result, self._table[self._reply.bases[position] : end]
+
+
+class Prefetch:
+    """All cases of a check, recorded: one frame asks them, the replies come one by one."""
+
+    def __init__(self, transcripts: list[Transcript]) -> None:
+        self._transcripts = transcripts
+        table: list[torch.Tensor] = []
+        scripts = [transcript.script(-1 - i, table) for i, transcript in enumerate(transcripts)]
+        self._frame = wire.pack(wire.Request(scripts), table)
+
+    def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Iterator[ReplayLink]:
+        """Send the frame; each `next` waits for the reply to the next case, within `limit`."""
+        remote.use(module)
+        remote.send(self._frame)
+        for i, transcript in enumerate(self._transcripts):
+            reply, table = remote.reply(-1 - i, limit)
+            yield ReplayLink(transcript, reply, table)
+
+
+def _same_tables(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    return len(a) == len(b) and all(same_bits(x, y) for x, y in zip(a, b, strict=True))

@@ -1,0 +1,307 @@
+"""A submission in a worker, used like a local module: functions, classes, gradients.
+
+The parts, from the test to the socket: RemoteStudent and RemoteModule look like the submission's
+module and its nn.Modules; a Conversation turns what is done to them into steps and answers into
+values; a Link carries steps (links.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+from autograder.errors import WorkerCrashed
+from autograder.seeding import call_seed
+from autograder.worker import wire
+from autograder.worker.errors import student_error
+from autograder.worker.values import Lifting, Lowering, state_tensors
+
+_MAX_MODULE_TENSORS = 10_000
+
+
+class Link(Protocol):
+    """Carries the steps of one case to the submission."""
+
+    def perform(
+        self, step: wire.Step, tensors: list[torch.Tensor], answer_callback: Callable[[wire.Callback, list[torch.Tensor]], bytes]
+    ) -> tuple[wire.Result, list[torch.Tensor]]:
+        """The answer to `step`, whose table is `tensors`, and the answer's own table."""
+        ...
+
+
+class RemoteStudent:
+    """Stands for a module of the submission: attributes are functions to call."""
+
+    def __init__(self, module: str, link: Link) -> None:
+        self._module = module
+        self._conversation = Conversation(link)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: self._conversation.call(self._module, name, args, kwargs)
+
+
+class RemoteObject:
+    """An object of the submission that is no data: its methods can be called, it can be passed on."""
+
+    def __init__(self, conversation: Conversation, handle: int) -> None:
+        self._conversation = conversation
+        self._handle = handle
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: self._conversation.call(self._handle, name, args, kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._conversation.call(self._handle, "", args, kwargs)
+
+
+class _Part(nn.Module):
+    """A submodule of a RemoteModule: it holds parameters, so that their names are right, and does nothing."""
+
+    def forward(self, *args: object, **kwargs: object) -> None:
+        raise TypeError("a part of a submission's module cannot be called on its own; call the whole module")
+
+
+class RemoteModule(nn.Module):
+    """A submission's nn.Module: parameters and buffers live here and travel when they changed."""
+
+    def __init__(self, conversation: Conversation, description: wire.ModuleDescription, lifting: Lifting) -> None:
+        super().__init__()
+        self.__dict__["_conversation"] = conversation
+        self.__dict__["_handle"] = description.state.handle
+        tensors = {name: lifting.raw(ref.index) for name, ref in description.state.tensors.items()}
+        if len(tensors) + len(description.aliases) > _MAX_MODULE_TENSORS:
+            raise wire.WireError(f"a module of more than {_MAX_MODULE_TENSORS} tensors")
+        frozen = set(description.frozen)
+        for name in description.parameters:
+            tensors[name] = nn.Parameter(tensors[name], requires_grad=name not in frozen)
+        for name in (*tensors, *description.aliases):
+            owner, leaf = self._owner(name)
+            tensor = tensors[description.aliases.get(name, name)]
+            if isinstance(tensor, nn.Parameter):
+                owner.register_parameter(leaf, tensor)
+            else:
+                owner.register_buffer(leaf, tensor, persistent=name not in description.transient)
+        self.train(description.state.training)
+        self._remember()
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self._conversation.call(self._handle, "", args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            # nn.Module asks by hasattr whether a name is free while the parts are put together
+            if name.startswith("_") or "_known" not in self.__dict__:
+                raise
+            return lambda *args, **kwargs: self._conversation.call(self._handle, name, args, kwargs)
+
+    def changes(self, lowering: Lowering) -> wire.ModuleState | None:
+        """What the worker does not know yet, which it is taken to know from now on."""
+        changed = {
+            name: lowering.tensor(tensor.detach())
+            for name, tensor in state_tensors(self).items()
+            if self.__dict__["_known"].get(name) != _identity(tensor)
+        }
+        if not changed and self.training == self.__dict__["_known_mode"]:
+            return None
+        self._remember()
+        return wire.ModuleState(self._handle, self.training, changed)
+
+    def take_over(self, state: wire.ModuleState, lifting: Lifting) -> None:
+        """What a call changed in the worker."""
+        mine = state_tensors(self)
+        for name, ref in state.tensors.items():
+            new = lifting.raw(ref.index)
+            if new.shape != mine[name].shape:
+                raise wire.WireError(f"{name} changed its shape")
+            mine[name].data = new
+        if state.training != self.training:
+            self.train(state.training)
+        self._remember()
+
+    def _remember(self) -> None:
+        self.__dict__["_known"] = {name: _identity(tensor) for name, tensor in state_tensors(self).items()}
+        self.__dict__["_known_mode"] = self.training
+
+    def _owner(self, name: str) -> tuple[nn.Module, str]:
+        *path, leaf = name.split(".")
+        owner: nn.Module = self
+        for part in path:
+            if part not in owner._modules:
+                owner.add_module(part, _Part())
+            owner = owner.get_submodule(part)
+        return owner, leaf
+
+
+class Conversation:
+    """The calls of one case: numbers them, keeps what they made, translates both ways."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._calls = 0
+        self._objects: dict[int, object] = {}
+        self._callbacks: list[Callable[..., object]] = []
+
+    def call(self, target: str | int, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a function or an object of the submission; differentiable like a local call."""
+        modules: list[RemoteModule] = []
+        lowering = Lowering(lambda x: self._refer(x, modules), strides=True)
+        owner = self._objects.get(target) if isinstance(target, int) else None
+        if isinstance(owner, RemoteModule):
+            modules.append(owner)
+        step = wire.Call(
+            target,
+            name,
+            [lowering.value(x) for x in args],
+            {key: lowering.value(x) for key, x in kwargs.items()},
+            seed=call_seed(self._calls),
+            grad_enabled=torch.is_grad_enabled(),
+        )
+        keys = list(lowering.keys)
+        inputs: list[torch.Tensor] = []
+        if step.grad_enabled:
+            inputs = [t for t in keys if isinstance(t, torch.Tensor) and t.requires_grad]
+            for module in modules:
+                for parameter_name, parameter in module.named_parameters():
+                    if parameter.requires_grad:
+                        step.wrt.append((module._handle, parameter_name))
+                        inputs.append(parameter)
+        step.states = [state for module in modules if (state := module.changes(lowering)) is not None]
+        number, self._calls = self._calls, self._calls + 1
+        result, table = self._link.perform(step, lowering.tensors, self._answer_callback)
+        if isinstance(result, wire.Raised):
+            raise student_error(result)
+        if not isinstance(result, wire.Returned):
+            raise WorkerCrashed("answered another question")
+        try:
+            return self._take(result, table, keys, inputs, number)
+        except (wire.WireError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            # nothing of the submission runs here: what cannot be put together was no sound answer
+            raise WorkerCrashed(f"sent something that is no answer ({error})") from None
+
+    def _take(
+        self, result: wire.Returned, table: list[torch.Tensor], keys: list[object], inputs: list[torch.Tensor], number: int
+    ) -> Any:
+        descriptions = {d.state.handle: d for d in result.modules}
+        lifting = Lifting(table, 0, lambda ref: self._object(ref, descriptions, lifting))
+        for index, ref in result.mutated:
+            _change_in_place(keys[index], lifting.raw(ref.index))
+        for state in result.states:
+            module = self._objects[state.handle]
+            if isinstance(module, RemoteModule):
+                module.take_over(state, lifting)
+        value = lifting.value(_without_grad(result.value, wanted := []))
+        outputs = [lifting.tensors[index] for index in dict.fromkeys(wanted)]
+        if not outputs or not inputs:
+            return value
+        joined = _RemoteGraph.apply(lambda cotangents: self._vjp(number, cotangents, inputs), outputs, *inputs)
+        lifting.tensors.update(zip(dict.fromkeys(wanted), joined, strict=True))
+        return lifting.value(result.value)
+
+    def _vjp(
+        self, call: int, cotangents: Sequence[torch.Tensor | None], inputs: list[torch.Tensor]
+    ) -> list[torch.Tensor | None]:
+        lowering = Lowering(lambda x: None, strides=False)
+        step = wire.Vjp(call, [None if c is None else lowering.tensor(c) for c in cotangents])
+        result, table = self._link.perform(step, lowering.tensors, self._answer_callback)
+        if isinstance(result, wire.Raised):
+            raise student_error(result)
+        if not isinstance(result, wire.Gradients) or len(result.values) != len(inputs):
+            raise WorkerCrashed("answered another question")
+        lifting = Lifting(table, 0, lambda ref: None)
+        gradients = [None if ref is None else lifting.raw(ref.index) for ref in result.values]
+        for gradient, x in zip(gradients, inputs, strict=True):
+            if gradient is not None and (gradient.shape, gradient.dtype) != (x.shape, x.dtype):
+                raise WorkerCrashed(f"sent a gradient of shape {tuple(gradient.shape)} for a tensor of shape {tuple(x.shape)}")
+        return gradients
+
+    def _refer(self, x: object, modules: list[RemoteModule]) -> wire.Value:
+        if isinstance(x, RemoteModule | RemoteObject):
+            if isinstance(x, RemoteModule) and x not in modules:
+                modules.append(x)
+            return wire.ObjectRef(x._handle)
+        if callable(x):
+            self._callbacks.append(x)
+            return wire.CallbackRef(len(self._callbacks) - 1)
+        raise TypeError(f"a check cannot pass a {type(x).__name__} to a submission")
+
+    def _object(
+        self, ref: wire.ObjectRef | wire.CallbackRef, descriptions: dict[int, wire.ModuleDescription], lifting: Lifting
+    ) -> object:
+        if isinstance(ref, wire.CallbackRef):
+            raise wire.WireError("a worker has no callbacks of its own")
+        known = self._objects.get(ref.handle)
+        if known is None:
+            description = descriptions.get(ref.handle)
+            if description is not None:
+                known = RemoteModule(self, description, lifting)
+            else:
+                # a class of its own, so that a message can say what was returned
+                name = ref.type_name if ref.type_name.isidentifier() else "object"
+                known = type(name, (RemoteObject,), {})(self, ref.handle)
+            self._objects[ref.handle] = known
+        return known
+
+    def _answer_callback(self, callback: wire.Callback, table: list[torch.Tensor]) -> bytes:
+        if not 0 <= callback.number < len(self._callbacks):
+            raise wire.WireError(f"no callback {callback.number}")
+        args = [Lifting(table, 0, lambda ref: self._object(ref, {}, Lifting([], 0, lambda _: None))).value(x) for x in callback.args]
+        lowering = Lowering(lambda x: self._refer(x, []), strides=True)
+        try:
+            answer = wire.CallbackResult(lowering.value(self._callbacks[callback.number](*args)))
+        except Exception as error:  # the submission called the check's function in a way that it refuses
+            return wire.pack(wire.CallbackResult(None, f"{type(error).__name__}: {error}"[:2000]))
+        return wire.pack(answer, lowering.tensors)
+
+
+class _RemoteGraph(torch.autograd.Function):
+    """A node of the grader's graph whose backward is a vector-Jacobian product in the worker."""
+
+    @staticmethod
+    def forward(ctx: Any, vjp: Callable[..., Any], outputs: list[torch.Tensor], *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        ctx.vjp = vjp
+        ctx.set_materialize_grads(False)
+        return tuple(outputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[Any, ...]:
+        return None, None, *ctx.vjp(cotangents)
+
+
+def _without_grad(value: wire.Value, found: list[int]) -> wire.Value:
+    """The same value with no tensor marked as requiring grad; `found` collects those that were."""
+    match value:
+        case wire.TensorRef(index, _, True):
+            found.append(index)
+            return wire.TensorRef(index)
+        case wire.TupleOf(items):
+            return wire.TupleOf([_without_grad(x, found) for x in items])
+        case wire.ListOf(items):
+            return wire.ListOf([_without_grad(x, found) for x in items])
+        case wire.DictOf(pairs):
+            return wire.DictOf([(key, _without_grad(x, found)) for key, x in pairs])
+    return value
+
+
+def _change_in_place(target: object, new: torch.Tensor) -> None:
+    if isinstance(target, torch.Generator):
+        target.set_state(new)
+    elif isinstance(target, torch.Tensor):
+        if (target.shape, target.dtype) != (new.shape, new.dtype):
+            raise wire.WireError("an argument changed its shape")
+        with torch.no_grad():
+            target.copy_(new)
+
+
+def _identity(tensor: torch.Tensor) -> tuple[int, int, torch.dtype]:
+    return tensor.data_ptr(), tensor._version, tensor.dtype

@@ -1,0 +1,176 @@
+"""Python values to wire values and back; the same code on both sides of the socket."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from autograder.worker import wire
+
+_MAX_DIGITS = 400
+_INT64 = 2**63
+
+
+class Lowering:
+    """Turns values into wire values and collects, in order of first use, what they refer to.
+
+    `tensors` is the table that TensorRef and GeneratorRef point into; one tensor that is passed
+    twice stands in it once. `keys` are the objects themselves, tensors and generators, in the same
+    order. `foreign` says what stands for a value that is not data.
+    """
+
+    def __init__(self, foreign: Callable[[object], wire.Value], *, strides: bool) -> None:
+        self.tensors: list[torch.Tensor] = []
+        self.keys: list[object] = []  # kept alive here, so that their ids stay theirs
+        self._foreign = foreign
+        self._strides = strides
+        self._index: dict[int, int] = {}
+
+    def value(self, x: object) -> wire.Value:
+        if x is None or x is True or x is False:
+            return x
+        if isinstance(x, torch.Tensor):
+            return self.tensor(x) if _is_dense(x) else self._foreign(x)
+        if isinstance(x, str):
+            return str(x)
+        if isinstance(x, int):
+            return int(x) if -_INT64 <= x < _INT64 else wire.BigInt(_digits(x))
+        if isinstance(x, float):
+            return float(x) if math.isfinite(x) else wire.Float(repr(float(x)))
+        if isinstance(x, tuple):
+            return wire.TupleOf([self.value(item) for item in x])
+        if isinstance(x, list):
+            return wire.ListOf([self.value(item) for item in x])
+        if isinstance(x, dict):
+            return wire.DictOf([(self.value(key), self.value(item)) for key, item in x.items()])
+        if isinstance(x, torch.Generator):
+            return wire.GeneratorRef(self._place(x, x.get_state()))
+        return self._foreign(x)
+
+    def tensor(self, x: torch.Tensor) -> wire.TensorRef:
+        strides = x.stride() if self._strides and not x.is_contiguous() and _can_be_laid_out(x) else None
+        return wire.TensorRef(self._place(x, x), strides, x.requires_grad)
+
+    def _place(self, key: object, tensor: torch.Tensor) -> int:
+        index = self._index.get(id(key))
+        if index is None:
+            index = self._index[id(key)] = len(self.tensors)
+            self.tensors.append(tensor)
+            self.keys.append(key)
+        return index
+
+
+class Lifting:
+    """Turns wire values back into Python values, over one table of tensors.
+
+    References that point outside the table are a WireError. A tensor is lifted once, so one
+    tensor that was passed twice arrives as one tensor.
+    """
+
+    def __init__(
+        self,
+        table: list[torch.Tensor],
+        base: int,
+        foreign: Callable[[wire.ObjectRef | wire.CallbackRef], object],
+    ) -> None:
+        self._table = table
+        self._base = base
+        self._foreign = foreign
+        self.tensors: dict[int, torch.Tensor] = {}
+        self.generators: list[tuple[int, torch.Generator]] = []
+
+    def value(self, x: wire.Value) -> Any:
+        match x:
+            case wire.TensorRef():
+                return self.tensor(x)
+            case wire.Float(text) if text in ("nan", "inf", "-inf"):
+                return float(text)
+            case wire.BigInt(digits):
+                return int(digits[:_MAX_DIGITS])
+            case wire.TupleOf(items):
+                return tuple(self.value(item) for item in items)
+            case wire.ListOf(items):
+                return [self.value(item) for item in items]
+            case wire.DictOf(pairs):
+                return {self.value(key): self.value(item) for key, item in pairs}
+            case wire.ObjectRef() | wire.CallbackRef():
+                return self._foreign(x)
+            case wire.GeneratorRef(index):
+                generator = torch.Generator()
+                generator.set_state(self.raw(index))
+                self.generators.append((index, generator))
+                return generator
+            case None | bool() | int() | float() | str():
+                return x
+        raise wire.WireError(f"not a value: {type(x).__name__}")
+
+    def raw(self, index: int) -> torch.Tensor:
+        """The tensor as it lies in the table."""
+        if not 0 <= index < len(self._table) - self._base:
+            raise wire.WireError(f"no tensor {index} in the frame")
+        return self._table[self._base + index]
+
+    def tensor(self, ref: wire.TensorRef) -> torch.Tensor:
+        known = self.tensors.get(ref.index)
+        if known is not None:
+            return known
+        tensor = self.raw(ref.index)
+        if ref.strides is not None:
+            tensor = _laid_out(tensor, ref.strides)
+        if ref.requires_grad:
+            tensor.requires_grad_()
+        self.tensors[ref.index] = tensor
+        return tensor
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors have the same dtype, shape and bits; NaN equals the same NaN."""
+    if a is b:
+        return True
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    whole = _INT_OF_SIZE.get(a.element_size()) if a.dtype.is_floating_point else None
+    with torch.no_grad():
+        return torch.equal(a, b) if whole is None else torch.equal(a.detach().view(whole), b.detach().view(whole))
+
+
+def state_tensors(module: torch.nn.Module) -> Mapping[str, torch.Tensor]:
+    """Parameters and buffers of `module` by name, each tensor once, under its first name."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+_INT_OF_SIZE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def _digits(x: int) -> str:
+    # bit_length first: writing out an integer of a million digits would take minutes
+    return str(x) if x.bit_length() < 3 * _MAX_DIGITS else "9" * _MAX_DIGITS
+
+
+def _is_dense(x: torch.Tensor) -> bool:
+    return x.layout is torch.strided and x.device.type == "cpu" and not x.is_quantized
+
+
+def _can_be_laid_out(x: torch.Tensor) -> bool:
+    """Whether the elements, but for dimensions of stride 0, lie apart from one another."""
+    reach = 1
+    for stride, size in sorted(zip(x.stride(), x.shape, strict=True)):
+        if size == 0:
+            return False
+        if stride == 0 or size == 1:
+            continue
+        if stride < reach:
+            return False
+        reach = stride * (size - 1) + reach
+    return True
+
+
+def _laid_out(x: torch.Tensor, strides: tuple[int, ...]) -> torch.Tensor:
+    if len(strides) != x.dim():
+        raise wire.WireError("strides and shape differ in length")
+    once = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in strides)
+    small = x[once]
+    return torch.empty_strided(small.shape, strides, dtype=x.dtype).copy_(small).expand(x.shape)
