@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-DEFAULT_SECONDS = 20.0
+DEFAULT_SECONDS = 4.0
 
 
 class BadCheck(pytest.UsageError):

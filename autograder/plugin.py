@@ -36,10 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "exercise(name, points, seconds=20): a check of an exercise worth `points` in all; a call may take `seconds` of CPU time.",
+        "exercise(name, points, seconds=4): a check of an exercise worth `points` in all; a call may take `seconds` of CPU time.",
     )
     _make_deterministic(config)
-    if not config.pluginmanager.has_plugin("autograder-checks"):
+    if not config.pluginmanager.has_plugin("autograder-grading"):
         config.pluginmanager.register(CheckPlugin(config), "autograder-checks")
 
 

@@ -1,0 +1,1 @@
+"""Grading a class: safely, each check's cases drawn once."""

@@ -1,0 +1,131 @@
+"""A check whose cases are drawn once and met by every submission.
+
+A submission's calls are asked for in one frame once somebody has passed the check, because then it
+is known what the check asks; only a failing check runs Hypothesis again, to shrink.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from hypothesis.errors import UnsatisfiedAssumption
+
+from autograder.check import Check, Failure
+from autograder.errors import ModuleProblem, WorkerLost
+from autograder.trials import FAILURES, Body, body_of, draw_cases, run_live
+from autograder.worker.client import TimeLimit
+from autograder.worker.links import Diverged, LiveLink, Prefetch, RemoteSubmission, ReplayLink
+from autograder.worker.remote import RemoteStudent
+from autograder.worker.wire import WireError
+
+# Cases tried in search of a smaller failing one: enough to get to the bottom of small tensors.
+MAX_SHRINK_TRIALS = 150
+
+NOT_SHRUNK = (ModuleProblem, WorkerLost, NotImplementedError, SyntaxError)
+
+
+class FrozenCheck:
+    """One check, its cases, and what it asks of a submission that passes it."""
+
+    def __init__(self, check: Check, test: Body, fixtures: dict[str, Any]) -> None:
+        self._check = check
+        self._test = test
+        self._fixtures = fixtures
+        self._limit = TimeLimit(check.seconds)
+        self._draw()
+
+    def run(self, remote: RemoteSubmission) -> Failure | None:
+        """The failure that the submission shows, told on the smallest case found, or None."""
+        try:
+            failure = self._replay(remote) if self._prefetch is not None else self._record(remote)
+        finally:
+            if self._versions != _versions(self._cases):
+                # A submission changed its arguments, or a body did: nobody else shall meet that case.
+                self._draw()
+        if failure is None or isinstance(failure.error, NOT_SHRUNK):
+            return failure
+        return run_live(self._check, self._test, self._fixtures, lambda: self._student(remote), MAX_SHRINK_TRIALS) or failure
+
+    def _draw(self) -> None:
+        self._cases = draw_cases(self._test, self._fixtures)
+        self._versions = _versions(self._cases)
+        self._prefetch: Prefetch | None = None
+
+    def _record(self, remote: RemoteSubmission) -> Failure | None:
+        transcripts = []
+        for case in self._cases:
+            link = LiveLink(remote, self._check.module, self._limit, record=True)
+            if failure := self._run_case(case, link):
+                return failure
+            assert link.transcript is not None
+            transcripts.append(link.transcript)
+        if all(transcript.can_be_replayed for transcript in transcripts):
+            try:
+                self._prefetch = Prefetch(transcripts)
+            except WireError:
+                pass  # too much for one frame: the check goes on case by case
+        return None
+
+    def _replay(self, remote: RemoteSubmission) -> Failure | None:
+        assert self._prefetch is not None
+        links = self._prefetch.start(remote, self._check.module, self._limit)
+        try:
+            for case in self._cases:
+                try:
+                    link: ReplayLink | LiveLink | None = next(links, None)
+                except (WorkerLost, ModuleProblem, *FAILURES) as error:
+                    return Failure(error, case)
+                try:
+                    failure = self._run_case(case, link or self._live_link(remote))
+                except Diverged:
+                    links = iter(_rest(links))  # the answers on their way come before any other
+                    failure = self._run_case(case, self._live_link(remote))
+                if failure:
+                    return failure
+            return None
+        finally:
+            _rest(links)
+
+    def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink) -> Failure | None:
+        arguments = {**self._fixtures, **case, "student": RemoteStudent(self._check.module, link)}
+        try:
+            body_of(self._test)(**arguments)
+        except (UnsatisfiedAssumption, pytest.skip.Exception):
+            raise
+        except FAILURES as error:
+            return Failure(error, case, link.printed)
+        return None
+
+    def _live_link(self, remote: RemoteSubmission) -> LiveLink:
+        return LiveLink(remote, self._check.module, self._limit)
+
+    def _student(self, remote: RemoteSubmission) -> tuple[RemoteStudent, Any]:
+        link = self._live_link(remote)
+        return RemoteStudent(self._check.module, link), lambda: link.printed
+
+
+def _rest(links: Iterator[ReplayLink]) -> list[ReplayLink]:
+    """What is still to come; a worker that is lost meanwhile has nothing more to say."""
+    rest: list[ReplayLink] = []
+    try:
+        rest.extend(links)
+    except WorkerLost:
+        pass
+    return rest
+
+
+def _versions(x: Any) -> list[int]:
+    """How often each tensor in `x` was changed in place."""
+    if isinstance(x, torch.Tensor):
+        return [x._version]
+    if isinstance(x, dict):
+        return [version for item in x.values() for version in _versions(item)]
+    if isinstance(x, list | tuple):
+        return [version for item in x for version in _versions(item)]
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        return [version for field in dataclasses.fields(x) for version in _versions(getattr(x, field.name))]
+    return []

@@ -1,0 +1,175 @@
+"""One pytest session that grades one submission after another.
+
+Collecting, importing and drawing are paid once: the session's test loop waits for submissions. It
+runs in a thread of its own, so that whoever grades calls a method and gets a result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import queue
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.check import Check, Failure
+from autograder.course import Course, CourseError
+from autograder.failures import failure_text, status_of
+from autograder.grading.frozen import FrozenCheck
+from autograder.plugin import CHECK, arguments, assign_checks
+from autograder.reach import WORKER_LIMITS
+from autograder.results import CheckResult, Status, UnitResult, by_exercise
+from autograder.submission import Submission
+from autograder.worker.client import Zygote
+from autograder.worker.links import RemoteSubmission
+
+_Job = tuple[Submission, "Future[UnitResult]"]
+
+
+class GradingSession:
+    """Grades submissions of some units of a course. Close it, or use it as a context manager.
+
+    Raises CourseError where the checks of these units cannot be collected.
+    """
+
+    def __init__(self, course: Course, units: tuple[str, ...], *, sandboxed: bool = True) -> None:
+        torch.set_num_threads(1)
+        self._zygote = Zygote(sandboxed=sandboxed)  # it imports while the checks are collected here
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._ready: Future[None] = Future()
+        self._plugin = _GradingPlugin(course, self._zygote, self._jobs, self._ready)
+        self._thread = threading.Thread(target=self._run_pytest, args=(course, units), daemon=True)
+        self._thread.start()
+        try:
+            self._ready.result()
+        except BaseException:
+            self.close()
+            raise
+
+    def grade(self, submission: Submission) -> UnitResult:
+        """Run every check of the submission's unit on it."""
+        done: Future[UnitResult] = Future()
+        self._jobs.put((submission, done))
+        return done.result()
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+        self._zygote.close()
+
+    def __enter__(self) -> GradingSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run_pytest(self, course: Course, units: tuple[str, ...]) -> None:
+        # Only this course's own plugin: what else is installed here must not change a score.
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        os.environ.pop("PYTEST_ADDOPTS", None)
+        paths = [str(path) for unit in units for path in _check_files(course, unit)]
+        options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "autograder.plugin", "--capture=no"]
+        output = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(output):
+                code = pytest.main([*options, f"--rootdir={course.root}", *paths], plugins=[self._plugin])
+            if not self._ready.done():
+                why = self._plugin.collection_errors or output.getvalue().strip() or f"pytest ended with {code!r}"
+                self._ready.set_exception(CourseError(f"the checks cannot be collected: {why}"))
+        except BaseException as error:
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            raise
+
+
+class _GradingPlugin:
+    """Takes the place of the plugin for students: the loop is over submissions, then over checks."""
+
+    __name__ = "autograder-grading"  # the name under which pytest registers it
+
+    def __init__(
+        self, course: Course, zygote: Zygote, jobs: queue.Queue[_Job | None], ready: Future[None]
+    ) -> None:
+        self.collection_errors = ""
+        self._course = course
+        self._zygote = zygote
+        self._jobs = jobs
+        self._ready = ready
+        self._points: dict[str, dict[str, float]] = {}
+        self._frozen: dict[str, FrozenCheck] = {}
+        self._remote: RemoteSubmission | None = None
+        self._result: CheckResult | None = None
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.collection_errors += f"\n{report.longreprtext}"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self._points = assign_checks(items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            return True
+        self._ready.set_result(None)
+        while (job := self._jobs.get()) is not None:
+            submission, done = job
+            try:
+                done.set_result(self._grade(submission, session.items))
+            except BaseException as error:
+                done.set_exception(error)
+        return True
+
+    def _grade(self, submission: Submission, items: list[pytest.Item]) -> UnitResult:
+        unit = self._course.unit(submission.unit)
+        remote = self._remote = RemoteSubmission(self._zygote, submission, unit.forbidden, WORKER_LIMITS)
+        results: list[CheckResult] = []
+        try:
+            for item in items:
+                check = item.stash.get(CHECK, None)
+                if check is not None and check.unit == unit.name:
+                    results.append(self._run(item, check))
+        finally:
+            remote.close()
+        exercises = by_exercise(results, self._points[unit.name])
+        return UnitResult(submission.student, unit.name, exercises, remote.layers, submission.notes)
+
+    def _run(self, item: pytest.Item, check: Check) -> CheckResult:
+        self._result = None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        if self._result is None:
+            raise CourseError(f"{check.id} was not run; is it skipped or has it a failing fixture?")
+        return self._result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        check = pyfuncitem.stash.get(CHECK, None)
+        if check is None or self._remote is None:
+            return None
+        try:
+            frozen = self._frozen.get(check.id)
+            if frozen is None:
+                frozen = self._frozen[check.id] = FrozenCheck(check, pyfuncitem.obj, arguments(pyfuncitem))
+            failure = frozen.run(self._remote)
+        except pytest.skip.Exception as skipped:
+            self._result = CheckResult(check.id, check.exercise, Status.SKIPPED, str(skipped))
+            return True
+        self._result = _result(check, failure)
+        return True
+
+
+def _result(check: Check, failure: Failure | None) -> CheckResult:
+    if failure is None:
+        return CheckResult(check.id, check.exercise, Status.PASSED)
+    return CheckResult(check.id, check.exercise, status_of(failure.error), failure_text(check, failure))
+
+
+def _check_files(course: Course, unit: str) -> list[Path]:
+    folders = [course.unit(unit).public, course.unit(unit).hidden]
+    return [path for folder in folders if folder is not None for path in sorted(folder.glob("test_*.py"))]
