@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--submission", type=Path, metavar="DIR", help="check the modules in DIR instead of those under assignments/"
     )
+    group.addoption("--exercise", metavar="NAME", help="run only the checks of this exercise")
     group.addoption("--worker", action="store_true", help="reach the submission through the sandboxed worker")
 
 
@@ -62,6 +63,11 @@ class CheckPlugin:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read the marks, share the points, and make the cases depend on nothing but the check."""
         self._points = assign_checks(items)
+        wanted = self._config.getoption("exercise")
+        if wanted is not None:
+            others = [item for item in items if CHECK not in item.stash or item.stash[CHECK].exercise != wanted]
+            items[:] = [item for item in items if item not in others]
+            self._config.hook.pytest_deselected(items=others)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:

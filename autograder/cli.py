@@ -1,0 +1,132 @@
+"""The command line. Exit status: 0 done (whatever the scores), 1 something could not be done, 2 bad usage."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograder.course import Course, CourseError
+
+app = typer.Typer(
+    help="Check your own work, or grade a class.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Entry point: what goes wrong with the course is one sentence, not a traceback."""
+    try:
+        app()
+    except CourseError as error:
+        typer.echo(f"autograder: {error}", err=True)
+        raise SystemExit(2) from None
+
+
+@app.command()
+def check(
+    what: Annotated[str | None, typer.Argument(metavar="[UNIT|EXERCISE]", help="All units by default.")] = None,
+    submission: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Check the modules in DIR, not those under assignments/.")
+    ] = None,
+    worker: Annotated[bool, typer.Option("--worker", help="Run in the sandboxed worker, as grading does.")] = False,
+) -> None:
+    """Check your own work with the public checks; exit status 1 when a check fails.
+
+    Example: autograder check scaled_dot_product_attention
+    """
+    import pytest
+
+    course = Course.find()
+    units = {unit.name: unit for unit in course.units}
+    exercises = {exercise.name: unit for unit in course.units for exercise in unit.exercises}
+    if submission is not None and not submission.is_dir():
+        raise CourseError(f"{submission} is no folder; name the one that holds the modules.")
+    options = [f"--rootdir={course.root}", "-q", "--no-header", "-rN", "-p", "no:cacheprovider"]
+    if what is None:
+        paths = [unit.public for unit in units.values()]
+    elif what in units:
+        paths = [units[what].public]
+    elif what in exercises:
+        paths = [exercises[what].public]
+        options.append(f"--exercise={what}")
+    else:
+        near = difflib.get_close_matches(what, [*units, *exercises], n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"the units are {', '.join(units)}."
+        raise CourseError(f"there is no unit or exercise {what!r}; {hint}")
+    if submission is not None:
+        options.append(f"--submission={submission}")
+    if worker:
+        options.append("--worker")
+    code = pytest.main([*options, *map(str, paths)])
+    raise SystemExit(int(code) if code in (0, 1) else 2)
+
+
+@app.command()
+def grade(
+    submitted: Annotated[Path, typer.Argument(help="The class's folder: SUBMITTED/<student>/<unit>/*.py.")],
+    unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Only this unit's submissions.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Grader processes; one a core is plenty.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write one text report a submission there.")] = None,
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="Run submissions unprotected: only code that you trust.")
+    ] = False,
+) -> None:
+    """Grade a class, safely.
+
+    Example: autograder grade submitted --jobs 2 --json results.json
+    """
+    from autograder.grading.command import grade_class
+
+    course = Course.find()
+    raise SystemExit(
+        grade_class(course, submitted, unit=unit, jobs=jobs, json_file=json_file, out=out, sandboxed=not no_sandbox)
+    )
+
+
+@app.command()
+def release(dest: Annotated[Path, typer.Argument(help="The folder to write the student repository to.")]) -> None:
+    """Write the repository that students get, after a search for leaks.
+
+    Example: autograder release ../course-2026
+    """
+    from autograder.release import release as write_release
+
+    write_release(Course.find(), dest)
+
+
+@app.command()
+def stubs(
+    check_only: Annotated[bool, typer.Option("--check", help="Change nothing; exit status 1 when one is stale.")] = False,
+) -> None:
+    """Generate the stubs under assignments/ from the solutions.
+
+    Example: autograder stubs --check
+    """
+    from autograder.stubs import stale_stubs, write_stubs
+
+    course = Course.find()
+    if check_only:
+        stale = stale_stubs(course)
+        for stub in stale:
+            typer.echo(f"{stub} differs from what its solution gives; run: autograder stubs")
+        raise SystemExit(1 if stale else 0)
+    write_stubs(course)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine offers: sandbox layers, versions, devices, and what to do about each.
+
+    Example: autograder doctor
+    """
+    from autograder.doctor import report
+
+    raise SystemExit(report(os.environ))
