@@ -1,8 +1,42 @@
-PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+# make demo    grade the sample class, print and write the report
+# make test    everything that continuous integration runs
+# Both make .venv and install into it first. Without CUDA, torch's CPU build is far smaller:
+#     make demo TORCH_INDEX=<the index that PyTorch's "Get Started" page gives for CPU>
 
-$(VENV)/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+CLASS := examples/sample_class/submitted
+REPORT := build/demo
+
+.PHONY: demo test lint bench stubs clean
+
+demo: .venv/installed
+	@mkdir -p $(REPORT)
+	@$(BIN)/autograder grade $(CLASS) --jobs 2 --json $(REPORT)/results.json --out $(REPORT)/reports
+	@echo "One report a submission is in $(REPORT)/reports, all results are in $(REPORT)/results.json."
+
+test: .venv/installed lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/autograder stubs --check
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/class_of_20.py
+
+stubs: .venv/installed
+	$(BIN)/autograder stubs
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install --quiet --index-url "$(TORCH_INDEX)" torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[instructor,dev]'
-	touch $@
+	@touch $@
+
+clean:
+	rm -rf .venv build

@@ -13,10 +13,6 @@ import pytest
 DEFAULT_SECONDS = 4.0
 
 
-class BadCheck(pytest.UsageError):
-    """A check is not written as the engine needs it; the message is for the course's author."""
-
-
 @dataclass(frozen=True)
 class Check:
     """`points` is the exercise's total; `share` of it hangs on this check. `seconds` is what one
@@ -42,7 +38,7 @@ class Failure:
 
 
 def read_check(item: pytest.Item) -> Check | None:
-    """The check that `item` is, or None for a test that belongs to no exercise. Raises BadCheck."""
+    """The check that `item` is, or None for a test that belongs to no exercise. Raises pytest.UsageError."""
     mark = item.get_closest_marker("exercise")
     if mark is None:
         return None
@@ -50,13 +46,20 @@ def read_check(item: pytest.Item) -> Check | None:
     options = dict(mark.kwargs)
     points, seconds = options.pop("points", None), options.pop("seconds", DEFAULT_SECONDS)
     if len(mark.args) != 1 or not isinstance(mark.args[0], str) or options:
-        raise BadCheck(f"{where}: write the mark as exercise(name, points=…) or exercise(name, points=…, seconds=…).")
+        raise pytest.UsageError(
+            f"{where}: write the mark as exercise(name, points=…) or exercise(name, points=…, seconds=…)."
+        )
     for name, value in (("points", points), ("seconds", seconds)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-            raise BadCheck(f"{where}: {name} must be a positive finite number, not {value!r}.")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+            or value <= 0
+        ):
+            raise pytest.UsageError(f"{where}: {name} must be a positive finite number, not {value!r}.")
     path = Path(item.path)
     if not path.stem.startswith("test_"):
-        raise BadCheck(f"{where}: the file of a check is named test_<module>.py.")
+        raise pytest.UsageError(f"{where}: the file of a check is named test_<module>.py.")
     function = getattr(item, "originalname", item.name)
     variant = item.name[len(function) :].strip("[]")
     law = function.removeprefix("test_").replace("_", " ") + (f" ({variant})" if variant else "")
@@ -68,18 +71,19 @@ def read_check(item: pytest.Item) -> Check | None:
 def share_points(checks: Iterable[Check]) -> tuple[dict[str, Check], dict[str, float]]:
     """Every check by id, with its share of the exercise's points, and each exercise's total.
 
-    Raises BadCheck where two checks of an exercise give it different points.
+    Raises pytest.UsageError where two checks of an exercise give it different points.
     """
     checks = list(checks)
     totals: dict[str, float] = {}
     for check in checks:
         if totals.setdefault(check.exercise, check.points) != check.points:
-            raise BadCheck(
+            raise pytest.UsageError(
                 f"{check.id}: {check.exercise} is worth {check.points:g} points here and "
                 f"{totals[check.exercise]:g} in another check; give the exercise's total in both."
             )
     count = {name: sum(check.exercise == name for check in checks) for name in totals}
     shared = {
-        check.id: Check(**{**check.__dict__, "share": check.points / count[check.exercise]}) for check in checks
+        check.id: Check(**{**check.__dict__, "share": check.points / count[check.exercise]})
+        for check in checks
     }
     return shared, totals

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +30,16 @@ def main() -> None:
 
 @app.command()
 def check(
-    what: Annotated[str | None, typer.Argument(metavar="[UNIT|EXERCISE]", help="All units by default.")] = None,
-    submission: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Check the modules in DIR, not those under assignments/.")
+    what: Annotated[
+        str | None, typer.Argument(metavar="[UNIT|EXERCISE]", help="All units by default.")
     ] = None,
-    worker: Annotated[bool, typer.Option("--worker", help="Run in the sandboxed worker, as grading does.")] = False,
+    submission: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Check the modules in DIR, not those under assignments/."),
+    ] = None,
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Run in the sandboxed worker, as grading does.")
+    ] = False,
 ) -> None:
     """Check your own work with the public checks; exit status 1 when a check fails.
 
@@ -73,8 +77,12 @@ def grade(
     submitted: Annotated[Path, typer.Argument(help="The class's folder: SUBMITTED/<student>/<unit>/*.py.")],
     unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Only this unit's submissions.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Grader processes; one a core is plenty.")] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write one text report a submission there.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write one text report a submission there.")
+    ] = None,
     no_sandbox: Annotated[
         bool, typer.Option("--no-sandbox", help="Run submissions unprotected: only code that you trust.")
     ] = False,
@@ -87,12 +95,16 @@ def grade(
 
     course = Course.find()
     raise SystemExit(
-        grade_class(course, submitted, unit=unit, jobs=jobs, json_file=json_file, out=out, sandboxed=not no_sandbox)
+        grade_class(
+            course, submitted, unit=unit, jobs=jobs, json_file=json_file, out=out, sandboxed=not no_sandbox
+        )
     )
 
 
 @app.command()
-def release(dest: Annotated[Path, typer.Argument(help="The folder to write the student repository to.")]) -> None:
+def release(
+    dest: Annotated[Path, typer.Argument(help="The folder to write the student repository to.")],
+) -> None:
     """Write the repository that students get, after a search for leaks.
 
     Example: autograder release ../course-2026
@@ -104,7 +116,9 @@ def release(dest: Annotated[Path, typer.Argument(help="The folder to write the s
 
 @app.command()
 def stubs(
-    check_only: Annotated[bool, typer.Option("--check", help="Change nothing; exit status 1 when one is stale.")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit status 1 when one is stale.")
+    ] = False,
 ) -> None:
     """Generate the stubs under assignments/ from the solutions.
 
@@ -129,4 +143,4 @@ def doctor() -> None:
     """
     from autograder.doctor import report
 
-    raise SystemExit(report(os.environ))
+    raise SystemExit(report())

@@ -55,13 +55,18 @@ def _rows(failure: Failure, files: Collection[str]) -> list[Row]:
         case ModuleProblem():
             return [("problem", str(error))]
         case WorkerTimeout():
-            return [*smallest, ("time limit", f"the submission {error}"), ("advice", "look for a loop that does not end")]
+            return [
+                *smallest,
+                ("time limit", f"the submission {error}"),
+                ("advice", "look for a loop that does not end"),
+            ]
         case WorkerLost():
             return [*smallest, ("crashed", f"the submission's process {error}")]
     kind = error.kind if isinstance(error, StudentError) else type(error).__name__
     lines = _lines(error, files)
     if kind in ("SyntaxError", "IndentationError", "TabError"):
-        return [("syntax error", f"{error.msg if isinstance(error, SyntaxError) else error}{_at(lines[-1] if lines else None)}")]
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        return [("syntax error", what + _at(lines[-1] if lines else None))]
     if lines or isinstance(error, StudentError):
         return [*smallest, ("raised", _capped(f"{kind}: {error}", 1500)), *_where(lines)]
     return [*smallest, ("wrong", _capped(f"{kind}: {error}", 1500))]
@@ -77,7 +82,11 @@ def _lines(error: BaseException, files: Collection[str]) -> list[SourceLine]:
         if f.filename in files
     ]
     if isinstance(error, SyntaxError) and error.filename in files:
-        lines.append(SourceLine(os.path.basename(str(error.filename)), error.lineno or 0, "", (error.text or "").strip()))
+        lines.append(
+            SourceLine(
+                os.path.basename(str(error.filename)), error.lineno or 0, "", (error.text or "").strip()
+            )
+        )
     return lines
 
 
@@ -89,8 +98,14 @@ def _where(lines: list[SourceLine]) -> list[Row]:
 def _at(line: SourceLine | None) -> str:
     if line is None:
         return ""
-    return f", {line.file}:{line.line}" + (f" in {line.function}" if line.function else "") + (
-        f": {line.code.strip()}" if line.code and line.code.strip() != "raise NotImplementedError()" else ""
+    return (
+        f", {line.file}:{line.line}"
+        + (f" in {line.function}" if line.function else "")
+        + (
+            f": {line.code.strip()}"
+            if line.code and line.code.strip() != "raise NotImplementedError()"
+            else ""
+        )
     )
 
 

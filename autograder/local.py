@@ -58,7 +58,7 @@ class LocalSubmission:
 
 
 class LocalStudent:
-    """Stands for a module of the submission; seeds the global random state before each call, as a worker does."""
+    """Stands for a module of the submission; seeds global random state before each call, as a worker does."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
@@ -87,4 +87,6 @@ class LocalStudent:
 
 def _as_exception(error: BaseException) -> Exception:
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return ModuleProblem(f"the import ends the program: {type(error).__name__} in line {where.lineno} of {where.filename}.")
+    return ModuleProblem(
+        f"the import ends the program: {type(error).__name__} in line {where.lineno} of {where.filename}."
+    )

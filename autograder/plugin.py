@@ -21,14 +21,17 @@ from autograder.results import CheckResult, Status, by_exercise
 CHECK = pytest.StashKey[Check]()
 FAILURE = pytest.StashKey[Failure]()
 
-# More examples find rarer bugs; cases are drawn once a grader process, so the price is the submission's own time.
+# More examples find rarer bugs. Drawing is paid once a grader process: the price is the submission's time.
 MAX_EXAMPLES = 25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("autograder", "checks of a course")
     group.addoption(
-        "--submission", type=Path, metavar="DIR", help="check the modules in DIR instead of those under assignments/"
+        "--submission",
+        type=Path,
+        metavar="DIR",
+        help="check the modules in DIR instead of those under assignments/",
     )
     group.addoption("--exercise", metavar="NAME", help="run only the checks of this exercise")
     group.addoption("--worker", action="store_true", help="reach the submission through the sandboxed worker")
@@ -37,7 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "exercise(name, points, seconds=4): a check of an exercise worth `points` in all; a call may take `seconds` of CPU time.",
+        "exercise(name, points, seconds=4): a check of an exercise worth `points` in all; "
+        "one call of the submission may take `seconds` of CPU time.",
     )
     _make_deterministic(config)
     if not config.pluginmanager.has_plugin("autograder-grading"):
@@ -65,7 +69,9 @@ class CheckPlugin:
         self._points = assign_checks(items)
         wanted = self._config.getoption("exercise")
         if wanted is not None:
-            others = [item for item in items if CHECK not in item.stash or item.stash[CHECK].exercise != wanted]
+            others = [
+                item for item in items if CHECK not in item.stash or item.stash[CHECK].exercise != wanted
+            ]
             items[:] = [item for item in items if item not in others]
             self._config.hook.pytest_deselected(items=others)
 

@@ -94,5 +94,6 @@ def by_exercise(results: Iterable[CheckResult], points: dict[str, float]) -> tup
     """Group check results; `points` gives each exercise's total, in the order of the course."""
     results = tuple(results)
     return tuple(
-        ExerciseResult(name, total, tuple(r for r in results if r.exercise == name)) for name, total in points.items()
+        ExerciseResult(name, total, tuple(r for r in results if r.exercise == name))
+        for name, total in points.items()
     )

@@ -55,7 +55,9 @@ def read_submission(folder: Path, modules: Iterable[str], student: str, unit: st
     if stat.S_ISLNK(mode):
         raise UnreadableSubmission(f"{folder.name} is a symbolic link; hand in the folder itself.")
     if not stat.S_ISDIR(mode):
-        raise UnreadableSubmission(f"{folder.name} is a file; hand in a folder that holds the unit's modules.")
+        raise UnreadableSubmission(
+            f"{folder.name} is a file; hand in a folder that holds the unit's modules."
+        )
 
     sources: dict[str, str] = {}
     problems: dict[str, str] = {}
@@ -98,7 +100,8 @@ def _read_source(path: Path) -> str:
         )
     if b"\0" in data:
         raise _BadSource(
-            f"holds a null byte (at offset {data.index(0)}); it is a binary file or was saved as UTF-16: save it as UTF-8."
+            f"holds a null byte (at offset {data.index(0)}); it is a binary file, or was saved as UTF-16: "
+            "save it as UTF-8."
         )
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
@@ -116,14 +119,24 @@ def _helper_names(folder: Path, modules: tuple[str, ...]) -> tuple[list[str], tu
     with os.scandir(folder) as entries:
         for seen, entry in enumerate(entries):
             if seen == MAX_ENTRIES:
-                notes.append(f"more than {MAX_ENTRIES} files: helper files beyond the first {MAX_ENTRIES} entries were not read.")
+                notes.append(
+                    f"more than {MAX_ENTRIES} files: helper files beyond the first {MAX_ENTRIES} were not read."
+                )
                 break
             name, dot, suffix = entry.name.rpartition(".")
-            if dot and suffix == "py" and name.isidentifier() and name not in modules and not _belongs_to_course(name):
+            if (
+                dot
+                and suffix == "py"
+                and name.isidentifier()
+                and name not in modules
+                and not _belongs_to_course(name)
+            ):
                 names.append(name)
     names.sort()
     if len(names) > MAX_FILES:
-        notes.append(f"{len(names)} helper files: only the first {MAX_FILES} in alphabetical order were read.")
+        notes.append(
+            f"{len(names)} helper files: only the first {MAX_FILES} in alphabetical order were read."
+        )
         del names[MAX_FILES:]
     return names, tuple(notes)
 

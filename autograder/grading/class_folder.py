@@ -55,7 +55,11 @@ def read_class(submitted: Path, course: Course, unit: str | None = None) -> tupl
             )
         for name in inside:
             if (folder / name).is_dir() and name not in known and units:
-                rejected.append(Rejected(f"{_shown(student)}/{_shown(name)}", f"is no unit; the units are {', '.join(known)}."))
+                rejected.append(
+                    Rejected(
+                        f"{_shown(student)}/{_shown(name)}", f"is no unit; the units are {', '.join(known)}."
+                    )
+                )
         for name in units:
             if unit is not None and name != unit:
                 continue

@@ -42,7 +42,9 @@ def grade_class(
     try:
         tasks, rejected = read_class(submitted, course, unit)
     except OSError as error:
-        raise CourseError(f"{submitted} cannot be read ({(error.strerror or str(error)).lower()}); name the class's folder.") from None
+        raise CourseError(
+            f"{submitted} cannot be read ({(error.strerror or str(error)).lower()}); name the class's folder."
+        ) from None
     if sandboxed:
         _require_seccomp()
     console, notes = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -68,7 +70,10 @@ def grade_class(
         # Also on Ctrl-C and on an error: what was graded is kept.
         results.sort(key=lambda result: (result.student, result.unit))
         if json_file is not None:
-            _write(json_file, json.dumps(_document(course, results, rejected), ensure_ascii=False, indent=2) + "\n")
+            _write(
+                json_file,
+                json.dumps(_document(course, results, rejected), ensure_ascii=False, indent=2) + "\n",
+            )
         if out is not None:
             _write_reports(out, results)
     console.print(class_table(results))
@@ -84,7 +89,12 @@ def grade_class(
 def class_table(results: list[UnitResult]) -> Table:
     """A line a submission: its score, and what to look at first."""
     table = Table(title="class", title_justify="left")
-    for heading, justify in (("student", "left"), ("unit", "left"), ("points", "right"), ("exercises", "right")):
+    for heading, justify in (
+        ("student", "left"),
+        ("unit", "left"),
+        ("points", "right"),
+        ("exercises", "right"),
+    ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     table.add_column("what happened", overflow="fold")
     for result in results:
@@ -129,7 +139,10 @@ def _document(course: Course, results: list[UnitResult], rejected: list[Rejected
 
 def report_text(result: UnitResult) -> str:
     """One submission's result as plain text: points by exercise, then every failure."""
-    lines = [f"{result.student} · {result.unit}   {points(result.score)} of {points(result.max_score)} points", ""]
+    lines = [
+        f"{result.student} · {result.unit}   {points(result.score)} of {points(result.max_score)} points",
+        "",
+    ]
     width = max((len(exercise.name) for exercise in result.exercises), default=0)
     for exercise in result.exercises:
         passed = sum(check.status is Status.PASSED for check in exercise.checks)
@@ -173,10 +186,12 @@ def _write(path: Path, text: str) -> None:
 def _require_seccomp() -> None:
     if sys.platform != "linux":
         raise CourseError(
-            "submissions are graded in a sandbox that needs Linux; grade there, in a virtual machine or a container, "
-            "or pass --no-sandbox for code that you trust."
+            "submissions are graded in a sandbox that needs Linux; grade there, in a virtual machine or a "
+            "container, or pass --no-sandbox for code that you trust."
         )
     try:
         prepare()
     except SandboxError as error:
-        raise CourseError(f"{error}; grading needs it, unless you pass --no-sandbox for code that you trust.") from None
+        raise CourseError(
+            f"{error}; grading needs it, unless you pass --no-sandbox for code that you trust."
+        ) from None

@@ -6,6 +6,7 @@ is known what the check asks; only a failing check runs Hypothesis again, to shr
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
@@ -48,7 +49,12 @@ class FrozenCheck:
                 self._draw()
         if failure is None or isinstance(failure.error, NOT_SHRUNK):
             return failure
-        return run_live(self._check, self._test, self._fixtures, lambda: self._student(remote), MAX_SHRINK_TRIALS) or failure
+        return (
+            run_live(
+                self._check, self._test, self._fixtures, lambda: self._student(remote), MAX_SHRINK_TRIALS
+            )
+            or failure
+        )
 
     def _draw(self) -> None:
         self._cases = draw_cases(self._test, self._fixtures)
@@ -64,10 +70,8 @@ class FrozenCheck:
             assert link.transcript is not None
             transcripts.append(link.transcript)
         if all(transcript.can_be_replayed for transcript in transcripts):
-            try:
+            with contextlib.suppress(WireError):  # too much for one frame: the check goes on case by case
                 self._prefetch = Prefetch(transcripts)
-            except WireError:
-                pass  # too much for one frame: the check goes on case by case
         return None
 
     def _replay(self, remote: RemoteSubmission) -> Failure | None:
@@ -111,10 +115,8 @@ class FrozenCheck:
 def _rest(links: Iterator[ReplayLink]) -> list[ReplayLink]:
     """What is still to come; a worker that is lost meanwhile has nothing more to say."""
     rest: list[ReplayLink] = []
-    try:
+    with contextlib.suppress(WorkerLost):
         rest.extend(links)
-    except WorkerLost:
-        pass
     return rest
 
 

@@ -15,6 +15,7 @@ from autograder.grading.class_folder import Rejected, Task
 from autograder.results import UnitResult
 from autograder.submission import UnreadableSubmission, read_submission
 
+
 def grade_all(
     course: Course, tasks: list[Task], *, jobs: int, sandboxed: bool
 ) -> Iterator[tuple[Task, UnitResult | Rejected]]:
@@ -33,7 +34,9 @@ def grade_all(
     for task in lost:  # one pool a task: the one that kills its grader must not take others with it
         for _, outcome in _run_pool(course, units, [task], 1, sandboxed):
             if isinstance(outcome, BrokenProcessPool):
-                outcome = Rejected(_name(task), "the grader process died on it twice; grade it alone to see why.")
+                outcome = Rejected(
+                    _name(task), "the grader process died on it twice; grade it alone to see why."
+                )
             yield task, outcome
 
 

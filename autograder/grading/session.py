@@ -79,7 +79,11 @@ class GradingSession:
             with contextlib.redirect_stderr(output):
                 code = pytest.main([*options, f"--rootdir={course.root}", *paths], plugins=[self._plugin])
             if not self._ready.done():
-                why = self._plugin.collection_errors or output.getvalue().strip() or f"pytest ended with {code!r}"
+                why = (
+                    self._plugin.collection_errors
+                    or output.getvalue().strip()
+                    or f"pytest ended with {code!r}"
+                )
                 self._ready.set_exception(CourseError(f"the checks cannot be collected: {why}"))
         except BaseException as error:
             if not self._ready.done():

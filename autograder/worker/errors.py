@@ -8,12 +8,13 @@ from functools import cache
 from autograder.errors import SourceLine, StudentError
 from autograder.worker import wire
 
-
 # Kinds that a check may want to catch. StopIteration and the like would act on the grader's own code.
 _KINDS = frozenset(
-    "ArithmeticError AssertionError AttributeError EOFError FloatingPointError ImportError IndexError KeyError "
-    "LookupError MemoryError ModuleNotFoundError NameError NotImplementedError OverflowError RecursionError "
-    "RuntimeError SyntaxError TypeError UnboundLocalError ValueError ZeroDivisionError".split()
+    """
+    ArithmeticError AssertionError AttributeError EOFError FloatingPointError ImportError IndexError KeyError
+    LookupError MemoryError ModuleNotFoundError NameError NotImplementedError OverflowError RecursionError
+    RuntimeError SyntaxError TypeError UnboundLocalError ValueError ZeroDivisionError
+    """.split()
 )
 
 

@@ -94,10 +94,10 @@ class RemoteSubmission:
         except WorkerLost as error:
             self._broken[module] = type(error)(f"{error} while {module}.py was imported")
             raise self._broken[module] from None
-        [result] = reply.results or [None]
-        if isinstance(result, wire.Raised):
-            self._broken[module] = student_error(result)
-            raise self._broken[module]
+        for result in reply.results:
+            if isinstance(result, wire.Raised):
+                self._broken[module] = student_error(result)
+                raise self._broken[module]
         self._imported.add(module)
 
     def send(self, frame: bytes) -> None:
@@ -114,7 +114,11 @@ class RemoteSubmission:
         worker = self._living_worker()
         while True:
             message, table = worker.receive(limit)
-            if isinstance(message, wire.Reply) and message.number == number and len(message.results) == len(message.bases):
+            if (
+                isinstance(message, wire.Reply)
+                and message.number == number
+                and len(message.results) == len(message.bases)
+            ):
                 return message, table
             if isinstance(message, wire.Callback) and answer_callback is not None:
                 worker.send(answer_callback(message, table))
@@ -139,7 +143,9 @@ class RemoteSubmission:
 class LiveLink:
     """Asks each step as it comes; `transcript` holds them if they are recorded."""
 
-    def __init__(self, remote: RemoteSubmission, module: str, limit: TimeLimit, *, record: bool = False) -> None:
+    def __init__(
+        self, remote: RemoteSubmission, module: str, limit: TimeLimit, *, record: bool = False
+    ) -> None:
         self._remote = remote
         self._module = module
         self._limit = limit

@@ -27,7 +27,10 @@ class Link(Protocol):
     """Carries the steps of one case to the submission."""
 
     def perform(
-        self, step: wire.Step, tensors: list[torch.Tensor], answer_callback: Callable[[wire.Callback, list[torch.Tensor]], bytes]
+        self,
+        step: wire.Step,
+        tensors: list[torch.Tensor],
+        answer_callback: Callable[[wire.Callback, list[torch.Tensor]], bytes],
     ) -> tuple[wire.Result, list[torch.Tensor]]:
         """The answer to `step`, whose table is `tensors`, and the answer's own table."""
         ...
@@ -72,7 +75,9 @@ class _Part(nn.Module):
 class RemoteModule(nn.Module):
     """A submission's nn.Module: parameters and buffers live here and travel when they changed."""
 
-    def __init__(self, conversation: Conversation, description: wire.ModuleDescription, lifting: Lifting) -> None:
+    def __init__(
+        self, conversation: Conversation, description: wire.ModuleDescription, lifting: Lifting
+    ) -> None:
         super().__init__()
         self.__dict__["_conversation"] = conversation
         self.__dict__["_handle"] = description.state.handle
@@ -189,7 +194,12 @@ class Conversation:
             raise WorkerCrashed(f"sent something that is no answer ({error})") from None
 
     def _take(
-        self, result: wire.Returned, table: list[torch.Tensor], keys: list[object], inputs: list[torch.Tensor], number: int
+        self,
+        result: wire.Returned,
+        table: list[torch.Tensor],
+        keys: list[object],
+        inputs: list[torch.Tensor],
+        number: int,
     ) -> Any:
         descriptions = {d.state.handle: d for d in result.modules}
         lifting = Lifting(table, 0, lambda ref: self._object(ref, descriptions, lifting))
@@ -199,11 +209,14 @@ class Conversation:
             module = self._objects[state.handle]
             if isinstance(module, RemoteModule):
                 module.take_over(state, lifting)
-        value = lifting.value(_without_grad(result.value, wanted := []))
+        wanted: list[int] = []
+        value = lifting.value(_without_grad(result.value, wanted))
         outputs = [lifting.tensors[index] for index in dict.fromkeys(wanted)]
         if not outputs or not inputs:
             return value
-        joined = _RemoteGraph.apply(lambda cotangents: self._vjp(number, cotangents, inputs), outputs, *inputs)
+        joined = _RemoteGraph.apply(
+            lambda cotangents: self._vjp(number, cotangents, inputs), outputs, *inputs
+        )
         lifting.tensors.update(zip(dict.fromkeys(wanted), joined, strict=True))
         return lifting.value(result.value)
 
@@ -221,7 +234,9 @@ class Conversation:
         gradients = [None if ref is None else lifting.raw(ref.index) for ref in result.values]
         for gradient, x in zip(gradients, inputs, strict=True):
             if gradient is not None and (gradient.shape, gradient.dtype) != (x.shape, x.dtype):
-                raise WorkerCrashed(f"sent a gradient of shape {tuple(gradient.shape)} for a tensor of shape {tuple(x.shape)}")
+                raise WorkerCrashed(
+                    f"sent a gradient of shape {tuple(gradient.shape)} for a tensor of shape {tuple(x.shape)}"
+                )
         return gradients
 
     def _refer(self, x: object, modules: list[RemoteModule]) -> wire.Value:
@@ -235,7 +250,10 @@ class Conversation:
         raise TypeError(f"a check cannot pass a {type(x).__name__} to a submission")
 
     def _object(
-        self, ref: wire.ObjectRef | wire.CallbackRef, descriptions: dict[int, wire.ModuleDescription], lifting: Lifting
+        self,
+        ref: wire.ObjectRef | wire.CallbackRef,
+        descriptions: dict[int, wire.ModuleDescription],
+        lifting: Lifting,
     ) -> object:
         if isinstance(ref, wire.CallbackRef):
             raise wire.WireError("a worker has no callbacks of its own")
@@ -254,7 +272,10 @@ class Conversation:
     def _answer_callback(self, callback: wire.Callback, table: list[torch.Tensor]) -> bytes:
         if not 0 <= callback.number < len(self._callbacks):
             raise wire.WireError(f"no callback {callback.number}")
-        args = [Lifting(table, 0, lambda ref: self._object(ref, {}, Lifting([], 0, lambda _: None))).value(x) for x in callback.args]
+        args = [
+            Lifting(table, 0, lambda ref: self._object(ref, {}, Lifting([], 0, lambda _: None))).value(x)
+            for x in callback.args
+        ]
         lowering = Lowering(lambda x: self._refer(x, []), strides=True)
         try:
             answer = wire.CallbackResult(lowering.value(self._callbacks[callback.number](*args)))
@@ -267,7 +288,9 @@ class _RemoteGraph(torch.autograd.Function):
     """A node of the grader's graph whose backward is a vector-Jacobian product in the worker."""
 
     @staticmethod
-    def forward(ctx: Any, vjp: Callable[..., Any], outputs: list[torch.Tensor], *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(
+        ctx: Any, vjp: Callable[..., Any], outputs: list[torch.Tensor], *inputs: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
         ctx.vjp = vjp
         ctx.set_materialize_grads(False)
         return tuple(outputs)

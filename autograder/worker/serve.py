@@ -76,14 +76,19 @@ class _Case:
         self._objects: list[object] = []
         self._calls: list[_CallRecord] = []
 
-    def perform(self, step: wire.Step, tensors: list[torch.Tensor], base: int) -> tuple[wire.Result, list[torch.Tensor]]:
+    def perform(
+        self, step: wire.Step, tensors: list[torch.Tensor], base: int
+    ) -> tuple[wire.Result, list[torch.Tensor]]:
         try:
             match step:
                 case wire.Import(module):
                     self._importer.load(module)
                     return wire.Returned(None), []
                 case wire.Vjp(call, cotangents):
-                    return self._vjp(self._calls[call], [None if c is None else tensors[base + c.index] for c in cotangents])
+                    return self._vjp(
+                        self._calls[call],
+                        [None if c is None else tensors[base + c.index] for c in cotangents],
+                    )
                 case wire.Call():
                     return self._call(step, Lifting(tensors, base, self._foreign_argument))
         except BaseException as error:  # SystemExit and KeyboardInterrupt are no way out either
@@ -94,7 +99,9 @@ class _Case:
         self._calls.append(record)  # also where the call raises: calls are counted as the grader counts them
         for state in step.states:
             self._take_over(state, lifting)
-        target = self._importer.load(step.target) if isinstance(step.target, str) else self._objects[step.target]
+        target = (
+            self._importer.load(step.target) if isinstance(step.target, str) else self._objects[step.target]
+        )
         function: Callable[..., Any] = getattr(target, step.name) if step.name else target  # type: ignore[assignment]
         args = [lifting.value(x) for x in step.args]
         kwargs = {name: lifting.value(x) for name, x in step.kwargs.items()}
@@ -121,19 +128,23 @@ class _Case:
             if not same_bits(tensor, before[index]):
                 answer.mutated.append((index, lowering.tensor(tensor.detach())))
         for h in handles:
-            state = self._changes(h, states_before[h], lowering)
-            if state is not None:
-                answer.states.append(state)
+            change = self._changes(h, states_before[h], lowering)
+            if change is not None:
+                answer.states.append(change)
         return answer, lowering.tensors
 
-    def _vjp(self, call: _CallRecord, cotangents: list[torch.Tensor | None]) -> tuple[wire.Result, list[torch.Tensor]]:
+    def _vjp(
+        self, call: _CallRecord, cotangents: list[torch.Tensor | None]
+    ) -> tuple[wire.Result, list[torch.Tensor]]:
         pairs = [(o, c) for o, c in zip(call.outputs, cotangents, strict=True) if c is not None]
         gradients: tuple[torch.Tensor | None, ...] = (None,) * len(call.inputs)
         if pairs and call.inputs:
             outputs, given = zip(*pairs, strict=True)
             gradients = torch.autograd.grad(outputs, call.inputs, given, retain_graph=True, allow_unused=True)
         lowering = Lowering(lambda x: None, strides=False)
-        return wire.Gradients([None if g is None else lowering.tensor(g.detach().clone()) for g in gradients]), lowering.tensors
+        return wire.Gradients(
+            [None if g is None else lowering.tensor(g.detach().clone()) for g in gradients]
+        ), lowering.tensors
 
     # ---------------------------------------------------------------- objects that stay here
 
@@ -150,14 +161,19 @@ class _Case:
         handle = next(h for h, known in enumerate(self._objects) if known is module)
         first: dict[int, str] = {}
         aliases: dict[str, str] = {}
-        every = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+        every = [
+            *module.named_parameters(remove_duplicate=False),
+            *module.named_buffers(remove_duplicate=False),
+        ]
         for name, tensor in every:
             if first.setdefault(id(tensor), name) != name:
                 aliases[name] = first[id(tensor)]
         kept = module.state_dict().keys()
         return wire.ModuleDescription(
             wire.ModuleState(
-                handle, module.training, {name: lowering.tensor(t.detach()) for name, t in state_tensors(module).items()}
+                handle,
+                module.training,
+                {name: lowering.tensor(t.detach()) for name, t in state_tensors(module).items()},
             ),
             parameters=[name for name, _ in module.named_parameters()],
             frozen=[name for name, p in module.named_parameters() if not p.requires_grad],
@@ -282,7 +298,7 @@ class _Printed(io.TextIOBase):
 
 def _hide_the_file_system() -> None:
     """Imports end with what is loaded: path look-ups would only be refused, with a stranger message."""
-    sys.meta_path[:] = [BuiltinImporter, FrozenImporter, _NothingElse()]  # type: ignore[list-item]
+    sys.meta_path[:] = [BuiltinImporter, FrozenImporter, _NothingElse()]
 
 
 class _NothingElse:
@@ -291,8 +307,8 @@ class _NothingElse:
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
         if path is None:
             raise ModuleNotFoundError(
-                f"No module named {fullname!r} where submissions are graded: there are torch, numpy, the usual "
-                "parts of Python's standard library, and the .py files of your own folder.",
+                f"No module named {fullname!r} where submissions are graded: there are torch, numpy, the "
+                "usual parts of Python's standard library, and the .py files of your own folder.",
                 name=fullname,
             )
 
@@ -306,9 +322,16 @@ def _raised(error: BaseException, importer: SubmissionImporter) -> wire.Raised:
     ]
     if isinstance(error, SyntaxError) and error.filename in files:
         frames.append(
-            wire.Frame(os.path.basename(error.filename or ""), error.lineno or 0, "<module>", (error.text or "").strip()[:200])
+            wire.Frame(
+                os.path.basename(error.filename or ""),
+                error.lineno or 0,
+                "<module>",
+                (error.text or "").strip()[:200],
+            )
         )
-    return wire.Raised([kind.__name__[:100] for kind in type(error).__mro__[:10]], _text(error), frames[-_MAX_FRAMES:])
+    return wire.Raised(
+        [kind.__name__[:100] for kind in type(error).__mro__[:10]], _text(error), frames[-_MAX_FRAMES:]
+    )
 
 
 def _text(error: BaseException) -> str:

@@ -134,7 +134,11 @@ def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
         return False
     whole = _INT_OF_SIZE.get(a.element_size()) if a.dtype.is_floating_point else None
     with torch.no_grad():
-        return torch.equal(a, b) if whole is None else torch.equal(a.detach().view(whole), b.detach().view(whole))
+        return (
+            torch.equal(a, b)
+            if whole is None
+            else torch.equal(a.detach().view(whole), b.detach().view(whole))
+        )
 
 
 def state_tensors(module: torch.nn.Module) -> Mapping[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeAlias, TypeVar, Union
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 import safetensors.torch
@@ -83,9 +83,11 @@ class CallbackRef(_Tagged, tag="C"):
     number: int
 
 
-Value: TypeAlias = Union[
-    None, bool, int, float, str, TensorRef, Float, BigInt, TupleOf, ListOf, DictOf, ObjectRef, GeneratorRef, CallbackRef
-]
+_Plain: TypeAlias = bool | int | float | str | None
+_Struct: TypeAlias = (
+    TensorRef | Float | BigInt | TupleOf | ListOf | DictOf | ObjectRef | GeneratorRef | CallbackRef
+)
+Value: TypeAlias = _Plain | _Struct
 
 
 class ModuleState(_Tagged, tag="state"):
@@ -264,14 +266,21 @@ class Decoder(Generic[M]):
     """Decodes header and payload of the frames of one direction."""
 
     def __init__(self, kind: object) -> None:
-        self._decode: Callable[[bytes], M] = msgspec.json.Decoder(kind).decode  # type: ignore[assignment]
+        self._decode: Callable[[bytes], M] = msgspec.json.Decoder(kind).decode
 
     def __call__(self, header: bytes, payload: bytes) -> tuple[M, list[torch.Tensor]]:
         try:
             message = self._decode(header)
             table = safetensors.torch.load(payload) if payload else {}
             return message, [table[str(i)] for i in range(len(table))]
-        except (msgspec.MsgspecError, SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        except (
+            msgspec.MsgspecError,
+            SafetensorError,
+            ValueError,
+            TypeError,
+            KeyError,
+            RuntimeError,
+        ) as error:
             # RecursionError is a RuntimeError: a header nested too deeply ends here as well
             raise WireError(f"malformed frame: {type(error).__name__}: {str(error)[:200]}") from None
 

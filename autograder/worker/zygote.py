@@ -6,7 +6,7 @@ It never imports a solution or a check and never runs a submission: a worker is 
 itself down, and only then is sent one. One datagram a message on the control socket, JSON:
 
     grader -> zygote   {"fork": {"memory_bytes", "cpu_seconds"}} with the worker's end of a socket pair
-    zygote -> grader   {"ready": true} once; {"forked": pid} with a pidfd; {"exit": pid, "status": wait status}
+    zygote -> grader   {"ready": true} once; {"forked": pid} with a pidfd; {"exit": pid, "status": number}
 """
 
 from __future__ import annotations
@@ -37,12 +37,52 @@ PRELOADED = (
     *("torch.linalg", "torch.distributions", "torch.utils.data", "torch.nn.utils.parametrizations"),
     *("torch._dynamo", "torch.fx.experimental.symbolic_shapes", "torch.masked"),
     *("numpy", "numpy.random", "numpy.linalg", "jaxtyping", "typing_extensions"),
-    *("abc", "argparse", "array", "bisect", "calendar", "cmath", "collections.abc", "contextlib", "copy", "csv"),
-    *("dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "inspect", "io"),
-    *("itertools", "json", "logging", "math", "numbers", "operator", "os", "pathlib", "pprint", "queue", "random"),
+    *(
+        "abc",
+        "argparse",
+        "array",
+        "bisect",
+        "calendar",
+        "cmath",
+        "collections.abc",
+        "contextlib",
+        "copy",
+        "csv",
+    ),
+    *(
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "fractions",
+        "functools",
+        "hashlib",
+        "heapq",
+        "inspect",
+        "io",
+    ),
+    *(
+        "itertools",
+        "json",
+        "logging",
+        "math",
+        "numbers",
+        "operator",
+        "os",
+        "pathlib",
+        "pprint",
+        "queue",
+        "random",
+    ),
     *("re", "statistics", "string", "struct", "sys", "textwrap", "threading", "time", "timeit", "traceback"),
     *("types", "typing", "unicodedata", "unittest", "unittest.mock", "warnings", "weakref"),
-    *("encodings.utf_8", "encodings.ascii", "encodings.latin_1", "encodings.idna", "concurrent.futures.thread"),
+    *(
+        "encodings.utf_8",
+        "encodings.ascii",
+        "encodings.latin_1",
+        "encodings.idna",
+        "concurrent.futures.thread",
+    ),
 )
 OPTIONAL = ("einops",)
 
@@ -77,7 +117,9 @@ def _preload() -> None:
 
     torch.set_num_threads(1)
     # Touch what is imported or set up on first use: frames, the autograd engine, an optimiser, an RNN.
-    head = wire.pack(wire.Ready([]), [torch.ones(1, dtype=dtype) for dtype in (torch.float64, torch.bfloat16, torch.bool)])
+    head = wire.pack(
+        wire.Ready([]), [torch.ones(1, dtype=dtype) for dtype in (torch.float64, torch.bfloat16, torch.bool)]
+    )
     header, payload = wire.frame_lengths(head[: wire.HEAD_BYTES])
     wire.from_worker(head[wire.HEAD_BYTES :][:header], head[-payload:])
     x = torch.ones(2, 3, requires_grad=True)
@@ -89,7 +131,9 @@ def _preload() -> None:
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, prepared: Prepared | None, namespaces: tuple[str, ...]) -> None:
+    def __init__(
+        self, control: socket.socket, prepared: Prepared | None, namespaces: tuple[str, ...]
+    ) -> None:
         self._control = control
         self._prepared = prepared
         self._layers_around = (sandbox.describe(namespaces),) if namespaces else ()

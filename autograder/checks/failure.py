@@ -1,0 +1,34 @@
+"""The one exception that says to a student what is wrong."""
+
+from collections.abc import Iterable
+
+Row = tuple[str, str]
+
+
+class CheckFailure(AssertionError):
+    """A law that does not hold, told as labelled rows: changed, wrong, where, expected, got, notice, advice.
+
+    `because` says why the expectation holds. The plugin lays the rows out below the exercise, the law
+    and the smallest case; `str()` lays them out alone, for whoever runs a check without it.
+    """
+
+    def __init__(self, *rows: Row, because: str | None = None) -> None:
+        self.because = because
+        self.rows: tuple[Row, ...] = rows
+        super().__init__(rows, because)
+
+    def __str__(self) -> str:
+        because = [("because", self.because)] if self.because else []
+        return align([*self.rows, *because])
+
+    def preceded_by(self, *rows: Row) -> "CheckFailure":
+        """The same failure with rows put in front, by a caller who knows more of what was tried."""
+        return CheckFailure(*rows, *self.rows, because=self.because)
+
+
+def align(rows: Iterable[Row]) -> str:
+    """One line a row, texts in one column; a text of several lines stays in its column."""
+    rows = list(rows)
+    width = max((len(label) for label, _ in rows), default=0)
+    gap = "\n" + " " * (width + 2)
+    return "\n".join(f"{label:<{width}}  {gap.join(text.splitlines())}".rstrip() for label, text in rows)
