@@ -91,8 +91,13 @@ def grade(
 
     Example: autograder grade submitted --jobs 2 --json results.json
     """
-    from autograder.grading.command import grade_class
-
+    try:
+        from autograder.grading.command import grade_class
+    except ImportError as error:
+        raise CourseError(
+            f"grading needs the instructor's packages ({error}); "
+            "install them: pip install -c constraints.txt -e '.[instructor]'."
+        ) from None
     course = Course.find()
     raise SystemExit(
         grade_class(

@@ -24,11 +24,14 @@ class StubError(CourseError):
 
 @dataclass(frozen=True)
 class Stub:
-    """What stands in the released module `path`, and what should stand there."""
+    """The released module `path`: what should stand there, and what does (None where it is missing)."""
 
     path: Path
     source: str
     current: str | None
+
+    def __str__(self) -> str:
+        return "/".join(self.path.parts[-3:])
 
     @property
     def is_stale(self) -> bool:
@@ -149,6 +152,7 @@ def _clear_solutions() -> tuple[Any, Any]:
         from nbgrader.preprocessors import ClearSolutions
     except ImportError as error:
         raise CourseError(
-            f"making stubs needs nbgrader ({error}); install the instructor extra: pip install '.[instructor]'."
+            f"making stubs needs nbgrader ({error}); install the instructor's packages: "
+            "pip install -c constraints.txt -e '.[instructor]'."
         ) from None
     return new_code_cell, ClearSolutions()

@@ -6,6 +6,7 @@ nothing else. The same reader serves grading and a student's own machine.
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import stat
@@ -15,8 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_FILE_BYTES = 1 << 20
+MAX_TOTAL_BYTES = 2 << 20
 MAX_FILES = 100
 MAX_ENTRIES = 10_000
+# What editors save as. Python knows more, and some decode a file of a megabyte in minutes (punycode).
+ENCODINGS = frozenset(
+    "utf-8 utf-8-sig ascii iso8859-1 iso8859-2 iso8859-5 iso8859-9 iso8859-15 cp1250 cp1251 cp1252 cp1254 "
+    "koi8-r mac-roman gb2312 gbk gb18030 big5 shift_jis cp932 euc_jp euc_kr cp949".split()
+)
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,17 @@ def read_submission(folder: Path, modules: Iterable[str], student: str, unit: st
     problems: dict[str, str] = {}
     modules = tuple(modules)
     helpers, notes = _helper_names(folder, modules)
+    room = MAX_TOTAL_BYTES
     for module in (*modules, *helpers):
         file = f"{module}.py"
         try:
-            sources[module] = _read_source(folder / file)
+            text = _read_source(folder / file)
+            room -= len(text)
+            if room < 0:
+                raise _BadSource(
+                    f"is beyond the {MAX_TOTAL_BYTES >> 20} MiB that a whole submission may have."
+                )
+            sources[module] = text
         except FileNotFoundError:
             problems[module] = f"{file} is missing; hand it in under exactly this name."
         except _BadSource as error:
@@ -105,6 +119,8 @@ def _read_source(path: Path) -> str:
         )
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        if codecs.lookup(encoding).name not in ENCODINGS:
+            raise LookupError(encoding)
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
     except (SyntaxError, LookupError):
         raise _BadSource("declares or uses an unknown encoding; save it as UTF-8.") from None
@@ -120,7 +136,7 @@ def _helper_names(folder: Path, modules: tuple[str, ...]) -> tuple[list[str], tu
         for seen, entry in enumerate(entries):
             if seen == MAX_ENTRIES:
                 notes.append(
-                    f"more than {MAX_ENTRIES} files: helper files beyond the first {MAX_ENTRIES} were not read."
+                    f"more than {MAX_ENTRIES} files: no helper is looked for behind these."
                 )
                 break
             name, dot, suffix = entry.name.rpartition(".")

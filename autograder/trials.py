@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,14 +32,20 @@ def run_live(
     fixtures: dict[str, Any],
     student: Callable[[], tuple[Any, Callable[[], str]]],
     max_trials: int | None = None,
+    max_seconds: float = math.inf,
 ) -> Failure | None:
     """Run `test` as Hypothesis would and return the smallest failure, or None.
 
     `student` gives, for each case, the submission at its start and a function that tells what it
-    printed. After `max_trials` cases that were run in search of a smaller one, the smallest so far is told.
+    printed. After `max_trials` cases that were run in search of a smaller one, or `max_seconds`, the smallest
+    so far is told.
     """
     last: Failure | None = None
     trials = 0
+    end = time.monotonic() + max_seconds
+
+    def enough() -> bool:
+        return (max_trials is not None and trials >= max_trials) or time.monotonic() > end
 
     def trial(body: Body, arguments: dict[str, Any]) -> None:
         nonlocal last, trials
@@ -56,10 +64,10 @@ def run_live(
         except FAILURES as error:
             # Hypothesis only tries what is simpler than the failure it knows: the last one is the smallest
             last = Failure(error, case, printed())
-            if max_trials is not None and trials >= max_trials:
+            if enough():
                 raise _Enough from None
             raise
-        if max_trials is not None and trials >= max_trials and last is not None:
+        if last is not None and enough():
             raise _Enough
 
     try:

@@ -308,6 +308,7 @@ def in_child(act: Callable[[], object], lock_down: Callable[[int], object] | Non
     ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
+        ours.close()
         os.dup2(theirs.detach(), 3)
         try:
             if lock_down is not None:

@@ -1,15 +1,19 @@
-"""Cases for the checks of this unit: what a check is run on, drawn by Hypothesis."""
+"""Cases for the checks of this unit: what a check is run on, drawn by Hypothesis.
+
+The last functions say what several checks expect of a decoder and of a training run.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
-from torch import Tensor
+from hypothesis.strategies import DrawFn
+from torch import Tensor, nn
 
-from autograder.checks import generator
+from autograder.checks import CheckFailure, expect_outputs, fill_parameters, generator
 from autograder.checks.strategies import (
     dimensions,
     lengths,
@@ -70,6 +74,8 @@ class AttentionCase:
     mask: Tensor | None
     perm: Tensor
     """An order of the keys."""
+    at: int
+    """One of the queries."""
 
     @cached_property
     def keep(self) -> Tensor:
@@ -105,7 +111,7 @@ def attention_cases(draw: DrawFn, with_mask: bool = False, max_batch_dims: int =
     if with_mask:
         forms = [(*batch, queries, keys), (queries, keys), (*batch, 1, keys), (*batch, queries, 1), (keys,)]
         mask = draw(masks(draw(st.sampled_from(forms))))
-    return AttentionCase(q, k, v, mask, draw(permutations(keys)))
+    return AttentionCase(q, k, v, mask, draw(permutations(keys)), draw(st.integers(0, queries - 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,6 +239,8 @@ class MultiHeadCase:
     mask: Tensor | None
     perm: Tensor
     """An order of the queries."""
+    at: int
+    """One of the queries."""
 
     @cached_property
     def state(self) -> dict[str, Tensor]:
@@ -248,16 +256,21 @@ class MultiHeadCase:
             for name, shape in shapes.items()
         }
 
+    def module(self, student: Any) -> nn.Module:
+        """The student's module with these weights, in float64."""
+        module = student.MultiHeadAttention(self.d_model, self.n_heads, bias=self.bias).double()
+        module.load_state_dict(self.state)
+        return module
+
     @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        """Those of query, key and value that are given."""
-        return tuple(x for x in (self.query, self.key, self.value) if x is not None)
+    def source(self) -> Tensor:
+        """What the keys are made of."""
+        return self.query if self.key is None else self.key
 
     @cached_property
     def keep(self) -> Tensor:
         """The mask in the shape of the weights."""
-        keys = self.query if self.key is None else self.key
-        shape = (self.query.shape[0], self.n_heads, self.query.shape[1], keys.shape[1])
+        shape = (self.query.shape[0], self.n_heads, self.query.shape[1], self.source.shape[1])
         return torch.ones(shape, dtype=torch.bool) if self.mask is None else self.mask.expand(shape)
 
 
@@ -283,9 +296,8 @@ def multihead_cases(
         forms = [(batch, 1, 1, keys), (queries, keys), (batch, n_heads, queries, keys), (n_heads, 1, keys)]
         mask = draw(masks(draw(st.sampled_from(forms))))
     has_bias = draw(st.booleans()) if bias is None else bias
-    return MultiHeadCase(
-        size, n_heads, has_bias, draw(seeds()), query, key, value, mask, draw(permutations(queries))
-    )
+    perm, at = draw(permutations(queries)), draw(st.integers(0, queries - 1))
+    return MultiHeadCase(size, n_heads, has_bias, draw(seeds()), query, key, value, mask, perm, at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,6 +306,12 @@ class LearnedPositionsCase:
     x: Tensor
     seed: int
     """Of the weights."""
+
+    def module(self, student: Any) -> nn.Module:
+        """The student's module with weights from the seed, in float64."""
+        module = student.LearnedPositions(self.max_len, self.x.shape[2]).double()
+        fill_parameters(module, self.seed)
+        return module
 
 
 @st.composite
@@ -305,52 +323,119 @@ def learned_positions_cases(draw: DrawFn, full: bool = False) -> LearnedPosition
 
 @dataclass(frozen=True, eq=False)
 class Seq2SeqCase:
+    """A small model and some batches for it, the first of which most checks look at."""
+
     src_vocab: int
     tgt_vocab: int
     embed_size: int
     hidden_size: int
     pad: int
+    bos: int
+    eos: int
     seed: int
     """Of the weights."""
-    src: Tensor
-    src_lengths: Tensor
-    tgt: Tensor
-    """From bos to eos, then padding."""
+    batches: tuple[tuple[Tensor, Tensor, Tensor], ...]
+    """Each (src, src_lengths, tgt), tgt from bos to eos and then padded."""
+    at: int
+    """A step of the target that is fed to the first batch."""
 
     @property
     def sizes(self) -> tuple[int, int, int, int, int]:
         """The arguments of Seq2Seq."""
         return self.src_vocab, self.tgt_vocab, self.embed_size, self.hidden_size, self.pad
 
+    def model(self, student: Any, scale: float = 1.0) -> nn.Module:
+        """The student's model with weights from the seed, in float64."""
+        model = student.Seq2Seq(*self.sizes).double()
+        fill_parameters(model, self.seed, scale)
+        return model
+
+    @property
+    def src(self) -> Tensor:
+        return self.batches[0][0]
+
+    @property
+    def src_lengths(self) -> Tensor:
+        return self.batches[0][1]
+
     @property
     def tgt_in(self) -> Tensor:
-        return self.tgt[:, :-1]
+        return self.batches[0][2][:, :-1]
 
-    @property
-    def bos(self) -> int:
-        return (self.pad + 1) % self.tgt_vocab
-
-    @property
-    def eos(self) -> int:
-        return (self.pad + 2) % self.tgt_vocab
+    @cached_property
+    def real(self) -> Tensor:
+        """Which source positions are real, (batch, src_time)."""
+        return torch.arange(self.src.shape[1]) < self.src_lengths[:, None]
 
 
 @st.composite
-def seq2seq_cases(draw: DrawFn, min_batch: int = 1, pad: SearchStrategy[int] | None = None) -> Seq2SeqCase:
+def seq2seq_cases(draw: DrawFn, n_batches: int = 1, min_batch: int = 1) -> Seq2SeqCase:
     """Small vocabularies and sizes, padded rows, and a pad that need not be 0."""
     src_vocab, tgt_vocab = draw(st.integers(4, 7)), draw(st.integers(4, 7))
     embed_size, hidden_size = draw(st.integers(2, 4)), draw(st.integers(2, 4))
-    pad_id = draw(pad if pad is not None else st.integers(0, 3))
-    batch, src_steps, tgt_steps = draw(st.integers(min_batch, 3)), draw(sizes(5)), draw(st.integers(2, 5))
-    src_lengths = draw(lengths(batch, src_steps))
-    # Every id but pad may be a word of the source, and every one but pad, bos and eos of the target.
-    src = (pad_id + 1 + draw(token_ids((batch, src_steps), src_vocab - 1))) % src_vocab
-    src[torch.arange(src_steps) >= src_lengths[:, None]] = pad_id
-    words = (pad_id + draw(token_ids((batch, tgt_steps), tgt_vocab, min=3))) % tgt_vocab
-    last = draw(lengths(batch, tgt_steps - 1))[:, None]
-    step = torch.arange(tgt_steps)
-    tgt = torch.where(step < last, words, pad_id).where(step != last, (pad_id + 2) % tgt_vocab)
-    tgt[:, 0] = (pad_id + 1) % tgt_vocab
-    return Seq2SeqCase(
-        src_vocab, tgt_vocab, embed_size, hidden_size, pad_id, 1 + draw(seeds()), src, src_lengths, tgt
-    )
+    pad = draw(st.integers(0, 3))
+    bos, eos = (pad + 1) % tgt_vocab, (pad + 2) % tgt_vocab
+    batches = []
+    for _ in range(n_batches):
+        batch = draw(sizes(3, min=min_batch))
+        src_steps, tgt_steps = draw(sizes(5)), draw(st.integers(2, 5))
+        src_lengths = draw(lengths(batch, src_steps))
+        # Every id but pad may be a word of the source, and every one but pad, bos and eos of the target.
+        src = (pad + 1 + draw(token_ids((batch, src_steps), src_vocab - 1))) % src_vocab
+        src[torch.arange(src_steps) >= src_lengths[:, None]] = pad
+        words = (pad + draw(token_ids((batch, tgt_steps), tgt_vocab, min=3))) % tgt_vocab
+        end = draw(lengths(batch, tgt_steps - 1))[:, None]
+        step = torch.arange(tgt_steps)
+        tgt = words.where(step < end, pad).where(step != end, eos).where(step > 0, bos)
+        batches.append((src, src_lengths, tgt))
+    at = draw(st.integers(0, batches[0][2].shape[1] - 2))
+    seed = 1 + draw(seeds())
+    return Seq2SeqCase(src_vocab, tgt_vocab, embed_size, hidden_size, pad, bos, eos, seed, tuple(batches), at)
+
+
+def expect_id_lists(decoded: Any, rows: int, eos: int, max_len: int) -> None:
+    """`decoded` is one list of at most `max_len` ints a row, without eos."""
+    if (
+        not isinstance(decoded, list)
+        or len(decoded) != rows
+        or not all(isinstance(ids, list) for ids in decoded)
+    ):
+        raise CheckFailure(
+            ("expected", f"a list of {rows} lists of ids, one a row"), ("got", repr(decoded)[:200])
+        )
+    for row, ids in enumerate(decoded):
+        if not all(type(i) is int for i in ids):
+            raise CheckFailure(("expected", "ids as ints"), ("got", f"row {row}: {ids!r}"[:200]))
+        if eos in ids:
+            raise CheckFailure(
+                ("expected", f"ids up to and without the first eos ({eos})"), ("got", f"row {row}: {ids}")
+            )
+        if len(ids) > max_len:
+            raise CheckFailure(
+                ("expected", f"at most max_len = {max_len} ids"), ("got", f"row {row}: {len(ids)} ids, {ids}")
+            )
+
+
+def expect_losses(losses: Any, steps: int) -> None:
+    """`losses` is a list of `steps` floats."""
+    if not isinstance(losses, list) or len(losses) != steps or not all(type(x) is float for x in losses):
+        raise CheckFailure(("expected", f"a list of {steps} floats"), ("got", repr(losses)[:200]))
+
+
+def expect_greedy(model: nn.Module, case: Seq2SeqCase, decoded: Any, eos: int, max_len: int) -> None:
+    """Every decoded token is the one that `model`, fed what comes before it, gives the largest logit."""
+    expect_id_lists(decoded, len(case.src), eos, max_len)
+    tgt_in = torch.tensor([[case.bos, *ids, *[case.pad] * (max_len - len(ids))] for ids in decoded])
+    logits, _ = expect_outputs(model(case.src, case.src_lengths, tgt_in), ("logits", "weights"))
+    for row, (ids, best) in enumerate(zip(decoded, logits.argmax(2).tolist(), strict=True)):
+        expected = [*ids, eos][:max_len]
+        if best[: len(expected)] != expected:
+            step = next(t for t, (a, b) in enumerate(zip(best, expected, strict=False)) if a != b)
+            got = "the end, as if eos had come" if step == len(ids) else str(ids[step])
+            before = [case.bos, *ids[:step]]
+            raise CheckFailure(
+                ("wrong", f"row {row} does not follow the model at step {step}"),
+                ("expected", f"{best[step]}, where forward has its largest logit after {before}"),
+                ("got", f"{got}, in {ids}"),
+                because=f"the most likely token is fed back; eos is {eos}, max_len {max_len}",
+            )

@@ -1,7 +1,7 @@
 """Dates as people write them, to be turned into ISO 8601: the task that `Seq2Seq` is graded on.
 
 "Tuesday, March 3, 1998" -> "1998-03-03", character by character. The check builds, trains and tests your
-model with the constants below, so this page is also the place to try it out:
+model with the constants below, so this file is also the place to try it out:
 
     model = Seq2Seq(SRC_VOCAB, TGT_VOCAB, EMBED_SIZE, HIDDEN_SIZE, pad=PAD)
     train_seq2seq(model, date_batches("train"), LR, STEPS)
@@ -89,6 +89,5 @@ def exact_match(decoded: list[list[int]], targets: Tensor) -> float:
     if len(decoded) != len(targets):
         raise ValueError(f"decoded must hold {len(targets)} rows, got {len(decoded)}")
     expected = [row[1 : row.index(EOS)] for row in targets.tolist()]
-    return sum(list(ids) == ids_expected for ids, ids_expected in zip(decoded, expected, strict=True)) / len(
-        expected
-    )
+    right = sum(list(ids) == wanted for ids, wanted in zip(decoded, expected, strict=True))
+    return right / len(expected)

@@ -115,7 +115,7 @@ def _describe_field(name: str, value: Any) -> str:
     if isinstance(value, Tensor):
         shape = str(tuple(value.shape))
         return f"{name} {shape} {describe_values(value)}" if value.numel() <= SMALL else f"{name} {shape}"
-    if isinstance(value, (tuple, list)) and any(isinstance(item, Tensor) for item in value):
+    if isinstance(value, (tuple, list)) and any(isinstance(item, (Tensor, tuple, list)) for item in value):
         return "  ".join(_describe_field(f"{name}[{i}]", item) for i, item in enumerate(value))
     return f"{name} {_cap(describe_number(value) if isinstance(value, float) else repr(value), 120)}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -59,7 +60,7 @@ def grade_class(
         with Progress(*columns, console=notes, transient=True) as progress:
             bar = progress.add_task("grading", total=len(tasks))
             for task, outcome in outcomes:
-                progress.update(bar, advance=1, description=f"graded {Text(task.student).plain}")
+                progress.update(bar, advance=1, description=f"graded {escape(task.student)}")
                 if isinstance(outcome, Rejected):
                     rejected.append(outcome)
                 else:
@@ -80,7 +81,8 @@ def grade_class(
     for rejection in rejected:
         notes.print(Text.assemble(("not graded  ", "bold"), str(rejection)))
     if not tasks and not rejected:
-        notes.print(f"{submitted} holds no submission: lay them as {submitted.name}/<student>/<unit>/*.py.")
+        lay = f"lay them as {submitted.name}/<student>/<unit>/*.py."
+        notes.print(Text(f"{submitted} holds no submission: {lay}"))
     if interrupted:
         notes.print(f"interrupted: {len(results)} of {len(tasks)} submissions are graded.")
     return 1 if rejected or interrupted or not tasks else 0
@@ -164,7 +166,8 @@ def _write_reports(out: Path, results: list[UnitResult]) -> None:
 
 def _file_name(student: str) -> str:
     """The student's name where it is a safe one, a readable and unique stand-in otherwise."""
-    if student.replace("-", "").replace("_", "").isalnum() and student.isascii():
+    plain = student.replace("-", "").replace("_", "")
+    if plain.isalnum() and plain.isascii() and len(student) <= 100:
         return student
     kept = "".join(c for c in student if c.isascii() and c.isalnum())
     return f"{kept[:40]}~{hashlib.sha256(student.encode()).hexdigest()[:8]}"

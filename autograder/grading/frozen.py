@@ -25,6 +25,8 @@ from autograder.worker.wire import WireError
 
 # Cases tried in search of a smaller failing one: enough to get to the bottom of small tensors.
 MAX_SHRINK_TRIALS = 150
+# Reached by submissions that fail slowly only. The clock decides how small the told case is, never a score.
+MAX_SHRINK_SECONDS = 20.0
 
 NOT_SHRUNK = (ModuleProblem, WorkerLost, NotImplementedError, SyntaxError)
 
@@ -49,12 +51,21 @@ class FrozenCheck:
                 self._draw()
         if failure is None or isinstance(failure.error, NOT_SHRUNK):
             return failure
-        return (
-            run_live(
-                self._check, self._test, self._fixtures, lambda: self._student(remote), MAX_SHRINK_TRIALS
+        return self._shrink(remote) or failure
+
+    def _shrink(self, remote: RemoteSubmission) -> Failure | None:
+        seconds_left = remote.seconds_left
+        try:
+            return run_live(
+                self._check,
+                self._test,
+                self._fixtures,
+                lambda: self._student(remote),
+                MAX_SHRINK_TRIALS,
+                MAX_SHRINK_SECONDS,
             )
-            or failure
-        )
+        finally:
+            remote.seconds_left = seconds_left  # the search is ours: it costs no other check
 
     def _draw(self) -> None:
         self._cases = draw_cases(self._test, self._fixtures)
@@ -78,21 +89,33 @@ class FrozenCheck:
         assert self._prefetch is not None
         links = self._prefetch.start(remote, self._check.module, self._limit)
         try:
-            for case in self._cases:
+            for i, case in enumerate(self._cases):
+                link: ReplayLink | LiveLink | None
                 try:
-                    link: ReplayLink | LiveLink | None = next(links, None)
-                except (WorkerLost, ModuleProblem, *FAILURES) as error:
+                    link = next(links, None)
+                except WorkerLost as error:
+                    if self._prefetch.steps(i) == 1:
+                        return Failure(error, case)
+                    # Later steps hold answers of the submission that was recorded: they prove nothing.
+                    link = None
+                except (ModuleProblem, *FAILURES) as error:
                     return Failure(error, case)
                 try:
                     failure = self._run_case(case, link or self._live_link(remote))
                 except Diverged:
-                    links = iter(_rest(links))  # the answers on their way come before any other
-                    failure = self._run_case(case, self._live_link(remote))
+                    _drain(links)  # the answers on their way come before any other
+                    failure = self._run_case(self._unchanged(i), self._live_link(remote))
                 if failure:
                     return failure
             return None
         finally:
-            _rest(links)
+            _drain(links)
+
+    def _unchanged(self, i: int) -> dict[str, Any]:
+        """The case as it was drawn, whatever half a replay has done to it."""
+        if self._versions == _versions(self._cases):
+            return self._cases[i]
+        return draw_cases(self._test, self._fixtures)[i]
 
     def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink) -> Failure | None:
         arguments = {**self._fixtures, **case, "student": RemoteStudent(self._check.module, link)}
@@ -112,12 +135,11 @@ class FrozenCheck:
         return RemoteStudent(self._check.module, link), lambda: link.printed
 
 
-def _rest(links: Iterator[ReplayLink]) -> list[ReplayLink]:
-    """What is still to come; a worker that is lost meanwhile has nothing more to say."""
-    rest: list[ReplayLink] = []
+def _drain(links: Iterator[ReplayLink]) -> None:
+    """Take what is still to come and keep none of it: it may be large."""
     with contextlib.suppress(WorkerLost):
-        rest.extend(links)
-    return rest
+        for _ in links:
+            pass
 
 
 def _versions(x: Any) -> list[int]:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from autograder.course import Course
+from autograder.course import Course, CourseError
 from autograder.grading.class_folder import Rejected, Task
 from autograder.results import UnitResult
 from autograder.submission import UnreadableSubmission, read_submission
@@ -58,6 +58,14 @@ def _run_pool(
                 yield task, Rejected(task.student, str(error))
             except BrokenProcessPool as error:
                 yield task, error
+            except CourseError:
+                raise
+            except Exception as error:  # a bug of the grader must not cost the rest of the class
+                what = f"{type(error).__name__}: {error}"
+                yield (
+                    task,
+                    Rejected(_name(task), f"the grader failed on it ({what}); this is a bug in the grader."),
+                )
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

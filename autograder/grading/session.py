@@ -73,7 +73,8 @@ class GradingSession:
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ.pop("PYTEST_ADDOPTS", None)
         paths = [str(path) for unit in units for path in _check_files(course, unit)]
-        options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "autograder.plugin", "--capture=no"]
+        unused = [f"no:{name}" for name in ("terminal", "cacheprovider", "logging", "doctest", "junitxml")]
+        options = [f"-p{name}" for name in ("autograder.plugin", *unused)] + ["--capture=no"]
         output = io.StringIO()
         try:
             with contextlib.redirect_stderr(output):

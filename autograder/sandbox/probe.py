@@ -171,6 +171,7 @@ def _ask_child(question: Callable[[], Findings]) -> tuple[Findings, ProcStatus]:
     ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
+        ours.close()  # or the parent's closing would not be seen
         os.dup2(theirs.detach(), KEPT_DESCRIPTOR)
         _answer(question)
     theirs.close()

@@ -22,7 +22,7 @@ REMEDY_PYTHON = "install the instructor extra, pip install 'autograder[instructo
 REMEDY_LIBRARY = "install your distribution's libseccomp2 (Debian, Ubuntu) or libseccomp package"
 
 ALLOWED = (
-    # memory. PROT_EXEC stays allowed: without it oneDNN, which compiles at run time, breaks nn.LSTM and nn.Conv.
+    # memory. PROT_EXEC stays: oneDNN compiles at run time, nn.LSTM and nn.Conv break without.
     *("brk", "mmap", "munmap", "mremap", "mprotect", "madvise"),
     # the descriptors at hand. No `fstat`: glibc calls it newfstatat, which takes a path.
     *("read", "write", "readv", "writev", "close", "lseek"),

@@ -21,6 +21,7 @@ from autograder.worker import wire
 
 _START_SECONDS = 180.0
 _FORK_SECONDS = 60.0
+_EXIT_SECONDS = 3.0
 _POLL_SECONDS = 0.2
 _CHUNK = 1 << 20
 
@@ -70,8 +71,8 @@ class Zygote:
             self._exits[message["exit"]] = message["status"]
 
     def exit_status(self, pid: int) -> int | None:
-        """How a worker ended, as a wait status; None if that is not known within a few seconds."""
-        deadline = time.monotonic() + 10
+        """How a worker ended, as a wait status; None where it hung up and lives on."""
+        deadline = time.monotonic() + _EXIT_SECONDS
         while pid not in self._exits:
             try:
                 message, _ = self._message(deadline - time.monotonic())
@@ -118,7 +119,7 @@ class Worker:
 
     def open(self, submission: Submission, forbidden: tuple[str, ...]) -> None:
         """Wait until the worker is locked down, then send it the submission's sources."""
-        ready, _ = self.receive(TimeLimit(cpu=10))
+        ready, _ = self.receive(self.budget(TimeLimit(cpu=10)))
         if not isinstance(ready, wire.Ready):
             raise WorkerCrashed("did not report that it is locked down")
         self.layers = tuple(ready.layers)
@@ -137,9 +138,12 @@ class Worker:
             except (BrokenPipeError, ConnectionResetError):
                 raise self._lost(WorkerCrashed(self._how_it_ended())) from None
 
-    def receive(self, limit: TimeLimit) -> tuple[wire.FromWorker, list[torch.Tensor]]:
-        """The next frame, within `limit` from now."""
-        budget = _Budget(limit, self._cpu_clock)
+    def budget(self, limit: TimeLimit) -> Budget:
+        """`limit`, from now on."""
+        return Budget(limit, self._cpu_clock)
+
+    def receive(self, budget: Budget) -> tuple[wire.FromWorker, list[torch.Tensor]]:
+        """The next frame, within what is left of `budget`."""
         try:
             header, payload = wire.frame_lengths(self._exactly(wire.HEAD_BYTES, budget))
             return wire.from_worker(self._exactly(header, budget), self._exactly(payload, budget))
@@ -160,7 +164,7 @@ class Worker:
         self._pidfd = -1
         self._socket.close()
 
-    def _exactly(self, count: int, budget: _Budget) -> bytes:
+    def _exactly(self, count: int, budget: Budget) -> bytes:
         parts: list[bytes] = []
         while count:
             wait = budget.check()
@@ -195,7 +199,7 @@ class Worker:
         return error
 
 
-class _Budget:
+class Budget:
     """Watches one step's CPU time and, far behind it, the clock."""
 
     def __init__(self, limit: TimeLimit, clock: _CpuClock) -> None:

@@ -8,12 +8,14 @@ leads a check another way, the replay ends with Diverged and the case is run liv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 
-from autograder.errors import ModuleProblem, WorkerCrashed, WorkerLost
+from autograder.errors import ModuleProblem, WorkerCrashed, WorkerLost, WorkerTimeout
 from autograder.submission import Submission
 from autograder.worker import wire
 from autograder.worker.client import TimeLimit, Worker, Zygote
@@ -21,6 +23,8 @@ from autograder.worker.errors import student_error
 from autograder.worker.values import same_bits
 
 IMPORT_LIMIT = TimeLimit(cpu=10)
+# What a submission may keep its grader waiting in all: a hundred times what a slow one takes.
+SUBMISSION_SECONDS = 900.0
 
 AnswerCallback = Callable[[wire.Callback, list[torch.Tensor]], bytes]
 
@@ -67,6 +71,7 @@ class RemoteSubmission:
     ) -> None:
         self.submission = submission
         self.layers: tuple[str, ...] = ()
+        self.seconds_left = SUBMISSION_SECONDS
         self._zygote = zygote
         self._forbidden = forbidden
         self._limits = limits
@@ -101,7 +106,8 @@ class RemoteSubmission:
         self._imported.add(module)
 
     def send(self, frame: bytes) -> None:
-        self._living_worker().send(frame)
+        with self._charged():
+            self._living_worker().send(frame)
 
     def next_number(self) -> int:
         self._scripts += 1
@@ -110,10 +116,17 @@ class RemoteSubmission:
     def reply(
         self, number: int, limit: TimeLimit, answer_callback: AnswerCallback | None = None
     ) -> tuple[wire.Reply, list[torch.Tensor]]:
-        """The reply to script `number`, answering callbacks on the way."""
+        """The reply to script `number`, answering callbacks on the way, all within `limit`."""
+        with self._charged():
+            return self._reply(number, limit, answer_callback)
+
+    def _reply(
+        self, number: int, limit: TimeLimit, answer_callback: AnswerCallback | None
+    ) -> tuple[wire.Reply, list[torch.Tensor]]:
         worker = self._living_worker()
+        budget = worker.budget(limit)
         while True:
-            message, table = worker.receive(limit)
+            message, table = worker.receive(budget)
             if (
                 isinstance(message, wire.Reply)
                 and message.number == number
@@ -121,7 +134,11 @@ class RemoteSubmission:
             ):
                 return message, table
             if isinstance(message, wire.Callback) and answer_callback is not None:
-                worker.send(answer_callback(message, table))
+                try:
+                    worker.send(answer_callback(message, table))
+                except BaseException:
+                    worker.close()  # it waits for an answer that will not come
+                    raise
                 continue
             worker.close()
             raise WorkerCrashed("sent an answer to no question")
@@ -130,6 +147,19 @@ class RemoteSubmission:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+
+    @contextmanager
+    def _charged(self) -> Iterator[None]:
+        if self.seconds_left <= 0:
+            self.close()
+            raise WorkerTimeout(
+                f"used up the {SUBMISSION_SECONDS / 60:g} minutes that all checks of a submission may take"
+            )
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds_left -= time.monotonic() - start
 
     def _living_worker(self) -> Worker:
         if self._worker is None or self._worker.closed:
@@ -216,6 +246,10 @@ class Prefetch:
         table: list[torch.Tensor] = []
         scripts = [transcript.script(-1 - i, table) for i, transcript in enumerate(transcripts)]
         self._frame = wire.pack(wire.Request(scripts), table)
+
+    def steps(self, i: int) -> int:
+        """How many steps the `i`-th case has."""
+        return len(self._transcripts[i].steps)
 
     def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Iterator[ReplayLink]:
         """Send the frame; each `next` waits for the reply to the next case, within `limit`."""

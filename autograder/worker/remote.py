@@ -7,7 +7,7 @@ values; a Link carries steps (links.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -18,7 +18,7 @@ from autograder.errors import WorkerCrashed
 from autograder.seeding import call_seed
 from autograder.worker import wire
 from autograder.worker.errors import student_error
-from autograder.worker.values import Lifting, Lowering, state_tensors
+from autograder.worker.values import Lifting, Lowering, set_generator_state
 
 _MAX_MODULE_TENSORS = 10_000
 
@@ -84,16 +84,27 @@ class RemoteModule(nn.Module):
         tensors = {name: lifting.raw(ref.index) for name, ref in description.state.tensors.items()}
         if len(tensors) + len(description.aliases) > _MAX_MODULE_TENSORS:
             raise wire.WireError(f"a module of more than {_MAX_MODULE_TENSORS} tensors")
+        if sum(name.count(".") for name in (*tensors, *description.aliases)) > 10 * _MAX_MODULE_TENSORS:
+            raise wire.WireError("a module whose parts lie too deep")
         frozen = set(description.frozen)
         for name in description.parameters:
             tensors[name] = nn.Parameter(tensors[name], requires_grad=name not in frozen)
+        parameters: dict[str, nn.Parameter] = {}
+        buffers: dict[str, tuple[nn.Module, str]] = {}  # by owner: a change of dtype puts another tensor there
         for name in (*tensors, *description.aliases):
             owner, leaf = self._owner(name)
             tensor = tensors[description.aliases.get(name, name)]
             if isinstance(tensor, nn.Parameter):
                 owner.register_parameter(leaf, tensor)
+                if name in tensors:
+                    parameters[name] = tensor
             else:
                 owner.register_buffer(leaf, tensor, persistent=name not in description.transient)
+                if name in tensors:
+                    buffers[name] = owner, leaf
+        # what named_parameters and named_buffers would find again and again
+        self.__dict__["_own_parameters"] = parameters
+        self.__dict__["_own_buffers"] = buffers
         self.train(description.state.training)
         self._remember()
 
@@ -109,11 +120,15 @@ class RemoteModule(nn.Module):
                 raise
             return lambda *args, **kwargs: self._conversation.call(self._handle, name, args, kwargs)
 
+    def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters that require grad, by name."""
+        return ((name, p) for name, p in self.__dict__["_own_parameters"].items() if p.requires_grad)
+
     def changes(self, lowering: Lowering) -> wire.ModuleState | None:
         """What the worker does not know yet, which it is taken to know from now on."""
         changed = {
             name: lowering.tensor(tensor.detach())
-            for name, tensor in state_tensors(self).items()
+            for name, tensor in self._tensors()
             if self.__dict__["_known"].get(name) != _identity(tensor)
         }
         if not changed and self.training == self.__dict__["_known_mode"]:
@@ -123,7 +138,7 @@ class RemoteModule(nn.Module):
 
     def take_over(self, state: wire.ModuleState, lifting: Lifting) -> None:
         """What a call changed in the worker."""
-        mine = state_tensors(self)
+        mine = dict(self._tensors())
         for name, ref in state.tensors.items():
             new = lifting.raw(ref.index)
             if new.shape != mine[name].shape:
@@ -134,8 +149,13 @@ class RemoteModule(nn.Module):
         self._remember()
 
     def _remember(self) -> None:
-        self.__dict__["_known"] = {name: _identity(tensor) for name, tensor in state_tensors(self).items()}
+        self.__dict__["_known"] = {name: _identity(tensor) for name, tensor in self._tensors()}
         self.__dict__["_known_mode"] = self.training
+
+    def _tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+        yield from self.__dict__["_own_parameters"].items()
+        for name, (owner, leaf) in self.__dict__["_own_buffers"].items():
+            yield name, owner.get_buffer(leaf)
 
     def _owner(self, name: str) -> tuple[nn.Module, str]:
         *path, leaf = name.split(".")
@@ -176,10 +196,9 @@ class Conversation:
         if step.grad_enabled:
             inputs = [t for t in keys if isinstance(t, torch.Tensor) and t.requires_grad]
             for module in modules:
-                for parameter_name, parameter in module.named_parameters():
-                    if parameter.requires_grad:
-                        step.wrt.append((module._handle, parameter_name))
-                        inputs.append(parameter)
+                for parameter_name, parameter in module.trainable():
+                    step.wrt.append((module._handle, parameter_name))
+                    inputs.append(parameter)
         step.states = [state for module in modules if (state := module.changes(lowering)) is not None]
         number, self._calls = self._calls, self._calls + 1
         result, table = self._link.perform(step, lowering.tensors, self._answer_callback)
@@ -189,7 +208,7 @@ class Conversation:
             raise WorkerCrashed("answered another question")
         try:
             return self._take(result, table, keys, inputs, number)
-        except (wire.WireError, LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        except Exception as error:
             # nothing of the submission runs here: what cannot be put together was no sound answer
             raise WorkerCrashed(f"sent something that is no answer ({error})") from None
 
@@ -231,7 +250,10 @@ class Conversation:
         if not isinstance(result, wire.Gradients) or len(result.values) != len(inputs):
             raise WorkerCrashed("answered another question")
         lifting = Lifting(table, 0, lambda ref: None)
-        gradients = [None if ref is None else lifting.raw(ref.index) for ref in result.values]
+        try:
+            gradients = [None if ref is None else lifting.raw(ref.index) for ref in result.values]
+        except wire.WireError as error:
+            raise WorkerCrashed(f"sent something that is no answer ({error})") from None
         for gradient, x in zip(gradients, inputs, strict=True):
             if gradient is not None and (gradient.shape, gradient.dtype) != (x.shape, x.dtype):
                 raise WorkerCrashed(
@@ -271,17 +293,19 @@ class Conversation:
 
     def _answer_callback(self, callback: wire.Callback, table: list[torch.Tensor]) -> bytes:
         if not 0 <= callback.number < len(self._callbacks):
-            raise wire.WireError(f"no callback {callback.number}")
-        args = [
-            Lifting(table, 0, lambda ref: self._object(ref, {}, Lifting([], 0, lambda _: None))).value(x)
-            for x in callback.args
-        ]
+            raise WorkerCrashed("called a function that it was not given")
+        nothing = Lifting([], 0, lambda _: None)
+        lifting = Lifting(table, 0, lambda ref: self._object(ref, {}, nothing))
+        try:
+            args = [lifting.value(x) for x in callback.args]
+        except Exception as error:
+            raise WorkerCrashed(f"sent something that is no argument ({error})") from None
         lowering = Lowering(lambda x: self._refer(x, []), strides=True)
         try:
             answer = wire.CallbackResult(lowering.value(self._callbacks[callback.number](*args)))
+            return wire.pack(answer, lowering.tensors)
         except Exception as error:  # the submission called the check's function in a way that it refuses
             return wire.pack(wire.CallbackResult(None, f"{type(error).__name__}: {error}"[:2000]))
-        return wire.pack(answer, lowering.tensors)
 
 
 class _RemoteGraph(torch.autograd.Function):
@@ -318,7 +342,7 @@ def _without_grad(value: wire.Value, found: list[int]) -> wire.Value:
 
 def _change_in_place(target: object, new: torch.Tensor) -> None:
     if isinstance(target, torch.Generator):
-        target.set_state(new)
+        set_generator_state(target, new)
     elif isinstance(target, torch.Tensor):
         if (target.shape, target.dtype) != (new.shape, new.dtype):
             raise wire.WireError("an argument changed its shape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,12 @@ import torch
 from autograder.worker import wire
 
 _MAX_DIGITS = 400
+# What a worker may answer. Keys of one hash make a dict quadratic (texts and small integers cannot have
+# one), and pytest's explanation of why two texts differ is worse.
+_MAX_ODD_KEYS = 2_000
+_MAX_TEXT = 100_000
 _INT64 = 2**63
+_MT_WORDS = 624  # of the Mersenne twister
 
 
 class Lowering:
@@ -67,7 +73,8 @@ class Lifting:
     """Turns wire values back into Python values, over one table of tensors.
 
     References that point outside the table are a WireError. A tensor is lifted once, so one
-    tensor that was passed twice arrives as one tensor.
+    tensor that was passed twice arrives as one tensor. Unless `trusted`, so are values that would
+    keep the grader busy: dicts of many keys, long texts, strides (they ask for memory).
     """
 
     def __init__(
@@ -75,10 +82,14 @@ class Lifting:
         table: list[torch.Tensor],
         base: int,
         foreign: Callable[[wire.ObjectRef | wire.CallbackRef], object],
+        *,
+        trusted: bool = False,
     ) -> None:
         self._table = table
         self._base = base
         self._foreign = foreign
+        self._trusted = trusted
+        self._odd_keys = 0
         self.tensors: dict[int, torch.Tensor] = {}
         self.generators: list[tuple[int, torch.Generator]] = []
 
@@ -95,14 +106,19 @@ class Lifting:
             case wire.ListOf(items):
                 return [self.value(item) for item in items]
             case wire.DictOf(pairs):
+                self._odd_keys += sum(not isinstance(key, str | int) for key, _ in pairs)
+                if self._odd_keys > _MAX_ODD_KEYS and not self._trusted:
+                    raise wire.WireError(f"more than {_MAX_ODD_KEYS} keys that are no texts")
                 return {self.value(key): self.value(item) for key, item in pairs}
             case wire.ObjectRef() | wire.CallbackRef():
                 return self._foreign(x)
             case wire.GeneratorRef(index):
                 generator = torch.Generator()
-                generator.set_state(self.raw(index))
+                set_generator_state(generator, self.raw(index))
                 self.generators.append((index, generator))
                 return generator
+            case str() if len(x) > _MAX_TEXT and not self._trusted:
+                raise wire.WireError(f"a text of {len(x)} characters")
             case None | bool() | int() | float() | str():
                 return x
         raise wire.WireError(f"not a value: {type(x).__name__}")
@@ -119,11 +135,27 @@ class Lifting:
             return known
         tensor = self.raw(ref.index)
         if ref.strides is not None:
+            if not self._trusted:
+                raise wire.WireError("a worker lays out nothing")
             tensor = _laid_out(tensor, ref.strides)
         if ref.requires_grad:
             tensor.requires_grad_()
         self.tensors[ref.index] = tensor
         return tensor
+
+
+def set_generator_state(generator: torch.Generator, state: torch.Tensor) -> None:
+    """Set a state that came from the other side. Raises WireError where it is none.
+
+    torch checks a state, but not that what is left of its 624 words fits behind the next one: it
+    would go on to hand out what lies behind them in this process's memory.
+    """
+    if state.dtype is not torch.uint8 or state.shape != generator.get_state().shape:
+        raise wire.WireError("not the state of a generator")
+    left, _, following = struct.unpack_from("=iiQ", bytes(state[8:24].tolist()))
+    if not (1 <= left <= _MT_WORDS and following + left <= _MT_WORDS + 1):
+        raise wire.WireError("not the state of a generator")
+    generator.set_state(state)
 
 
 def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:

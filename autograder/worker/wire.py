@@ -19,7 +19,8 @@ from safetensors import SafetensorError
 
 MAX_HEADER_BYTES = 16 << 20
 MAX_PAYLOAD_BYTES = 256 << 20
-MAX_TENSORS = 200_000
+MAX_TENSORS = 20_000
+_MAX_TABLE_BYTES = 128 * MAX_TENSORS  # of JSON at the head of a payload: dtype, shape and offsets
 
 _HEAD = struct.Struct("<4sIQ")
 _MAGIC = b"AGW1"
@@ -271,8 +272,7 @@ class Decoder(Generic[M]):
     def __call__(self, header: bytes, payload: bytes) -> tuple[M, list[torch.Tensor]]:
         try:
             message = self._decode(header)
-            table = safetensors.torch.load(payload) if payload else {}
-            return message, [table[str(i)] for i in range(len(table))]
+            return message, _load_table(payload) if payload else []
         except (
             msgspec.MsgspecError,
             SafetensorError,
@@ -283,6 +283,18 @@ class Decoder(Generic[M]):
         ) as error:
             # RecursionError is a RuntimeError: a header nested too deeply ends here as well
             raise WireError(f"malformed frame: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def _load_table(payload: bytes) -> list[torch.Tensor]:
+    if int.from_bytes(payload[:8], "little") > _MAX_TABLE_BYTES:
+        raise WireError(f"a table of more than {MAX_TENSORS} tensors")
+    table = safetensors.torch.load(payload)
+    tensors = [table[str(i)] for i in range(len(table))]
+    for tensor in tensors:
+        # any byte can be sent as a bool; one that is neither 0 nor 1 equals both True and False
+        if tensor.dtype is torch.bool and bool((tensor.view(torch.uint8) > 1).any()):
+            raise WireError("a bool that is neither true nor false")
+    return tensors
 
 
 from_grader: Decoder[FromGrader] = Decoder(FromGrader)

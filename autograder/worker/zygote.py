@@ -35,7 +35,8 @@ os.environ["MKL_NUM_THREADS"] = "1"
 PRELOADED = (
     *("torch", "torch.nn.functional", "torch.nn.utils.rnn", "torch.nn.init", "torch.optim", "torch.func"),
     *("torch.linalg", "torch.distributions", "torch.utils.data", "torch.nn.utils.parametrizations"),
-    *("torch._dynamo", "torch.fx.experimental.symbolic_shapes", "torch.masked"),
+    *("torch._dynamo", "torch.fx.experimental.symbolic_shapes", "torch.masked", "torch.utils.serialization"),
+    "torch._subclasses.schema_check_mode",  # repr(tensor)
     *("numpy", "numpy.random", "numpy.linalg", "jaxtyping", "typing_extensions"),
     *(
         "abc",

@@ -1,4 +1,4 @@
-"""Attention, from one softmax with a mask to soft, hard, global and local attention."""
+"""Attention in the order of the lecture: soft, hard, global and local, then queries, keys and values."""
 
 import math
 
@@ -34,44 +34,6 @@ def masked_softmax(
     ### END SOLUTION
 
 
-def scaled_dot_product_attention(
-    q: Float[Tensor, "*batch queries d"],
-    k: Float[Tensor, "*batch keys d"],
-    v: Float[Tensor, "*batch keys d_v"],
-    mask: Bool[Tensor, "*#batch #queries #keys"] | None = None,
-) -> tuple[Float[Tensor, "*batch queries d_v"], Float[Tensor, "*batch queries keys"]]:
-    """Look every query up in a soft dictionary of keys and values -> (output, weights).
-
-    weights = softmax(q kᵀ / √d) over the keys, output = weights v.
-
-    `mask` is True where a query may attend, and broadcasts to (…, queries, keys): (keys,), (1, keys),
-    (queries, keys) and (…, 1, keys) are all welcome. `*batch` is any number of leading dimensions, none too.
-    A query that may attend to nothing gets an output and weights of zeros, not NaN.
-    A key masked for a query cannot affect that query's output, weights and gradient, whatever `k` and `v`
-    hold there and whatever other queries see of it; a key masked for all gets a gradient of 0.
-
-    Traps: 0 · NaN is NaN, so a weight of 0 alone does not silence a NaN, neither in `weights v` nor, for
-    a NaN in `k`, in the gradient of `q`. d is the size of a key, not of a value.
-
-    Source: Vaswani et al. 2017, equation 1.
-    """
-    ### BEGIN SOLUTION
-    k, v = (
-        k.unsqueeze(-3),
-        v.unsqueeze(-3),
-    )  # (…, 1, keys, d): the same for every query, unless a mask differs
-    if mask is not None:
-        keep = mask.unsqueeze(-1)
-        k, v = (
-            k.where(keep, 0.0),
-            v.where(keep, 0.0),
-        )  # 0 · NaN is NaN, so what a query may not see is 0 to it
-    scores = torch.einsum("...qd,...qkd->...qk", q, k) / math.sqrt(q.shape[-1])
-    weights = masked_softmax(scores, mask)
-    return torch.einsum("...qk,...qkd->...qd", weights, v), weights
-    ### END SOLUTION
-
-
 def additive_attention(
     query: Float[Tensor, "batch query_size"],
     keys: Float[Tensor, "batch keys key_size"],
@@ -96,6 +58,29 @@ def additive_attention(
     scores = torch.tanh((query @ w_q.T).unsqueeze(1) + keys @ w_k.T) @ v
     weights = masked_softmax(scores, mask)
     return torch.einsum("bt,btd->bd", weights, keys), weights
+    ### END SOLUTION
+
+
+def hard_attention(
+    weights: Float[Tensor, "batch keys"],
+    values: Float[Tensor, "batch keys d"],
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch"]]:
+    """Look at one key a row, drawn with the probabilities `weights` -> (context, log_prob).
+
+    i ~ weights[b], context[b] = values[b, i], log_prob[b] = log weights[b, i].
+
+    Every row of `weights` sums to 1; rows are drawn independently; a key of weight 0 is never drawn.
+    All randomness comes from `generator`: the same state gives the same draw, and the global random state
+    is left alone. The draw itself has no gradient: `log_prob` is differentiable in `weights` (that is what
+    REINFORCE needs), `context` only in `values`.
+
+    Source: Xu et al. 2015, section 4.1.
+    """
+    ### BEGIN SOLUTION
+    index = torch.multinomial(weights.detach(), num_samples=1, generator=generator)
+    context = values.take_along_dim(index.unsqueeze(-1), dim=1).squeeze(1)
+    return context, weights.gather(1, index).squeeze(1).log()
     ### END SOLUTION
 
 
@@ -168,24 +153,39 @@ def local_attention(
     ### END SOLUTION
 
 
-def hard_attention(
-    weights: Float[Tensor, "batch keys"],
-    values: Float[Tensor, "batch keys d"],
-    generator: torch.Generator,
-) -> tuple[Float[Tensor, "batch d"], Float[Tensor, "batch"]]:
-    """Look at one key a row, drawn with the probabilities `weights` -> (context, log_prob).
+def scaled_dot_product_attention(
+    q: Float[Tensor, "*batch queries d"],
+    k: Float[Tensor, "*batch keys d"],
+    v: Float[Tensor, "*batch keys d_v"],
+    mask: Bool[Tensor, "*#batch #queries #keys"] | None = None,
+) -> tuple[Float[Tensor, "*batch queries d_v"], Float[Tensor, "*batch queries keys"]]:
+    """Look every query up in a soft dictionary of keys and values -> (output, weights).
 
-    i ~ weights[b], context[b] = values[b, i], log_prob[b] = log weights[b, i].
+    weights = softmax(q kᵀ / √d) over the keys, output = weights v.
 
-    Every row of `weights` sums to 1; rows are drawn independently; a key of weight 0 is never drawn.
-    All randomness comes from `generator`: the same state gives the same draw, and the global random state
-    is left alone. The draw itself has no gradient: `log_prob` is differentiable in `weights` (that is what
-    REINFORCE needs), `context` only in `values`.
+    `mask` is True where a query may attend, and broadcasts to (…, queries, keys): (keys,), (1, keys),
+    (queries, keys) and (…, 1, keys) are all welcome. `*batch` is any number of leading dimensions, none too.
+    A query that may attend to nothing gets an output and weights of zeros, not NaN.
+    A key masked for a query cannot affect that query's output, weights and gradient, whatever `k` and `v`
+    hold there and whatever other queries see of it; a key masked for all gets a gradient of 0.
 
-    Source: Xu et al. 2015, section 4.1.
+    Traps: 0 · NaN is NaN, so a weight of 0 alone does not silence a NaN, neither in `weights v` nor, for
+    a NaN in `k`, in the gradient of `q`. d is the size of a key, not of a value.
+
+    Source: Vaswani et al. 2017, equation 1.
     """
     ### BEGIN SOLUTION
-    index = torch.multinomial(weights.detach(), num_samples=1, generator=generator)
-    context = values.take_along_dim(index.unsqueeze(-1), dim=1).squeeze(1)
-    return context, weights.gather(1, index).squeeze(1).log()
+    k, v = (
+        k.unsqueeze(-3),
+        v.unsqueeze(-3),
+    )  # (…, 1, keys, d): the same for every query, unless a mask differs
+    if mask is not None:
+        keep = mask.unsqueeze(-1)
+        k, v = (
+            k.where(keep, 0.0),
+            v.where(keep, 0.0),
+        )  # 0 · NaN is NaN, so what a query may not see is 0 to it
+    scores = torch.einsum("...qd,...qkd->...qk", q, k) / math.sqrt(q.shape[-1])
+    weights = masked_softmax(scores, mask)
+    return torch.einsum("...qk,...qkd->...qd", weights, v), weights
     ### END SOLUTION

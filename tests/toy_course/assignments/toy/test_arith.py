@@ -9,7 +9,8 @@ from autograder.checks import assert_close, exercise, expect_value_error, gradie
 @given(n=st.integers(1, 5), factor=st.floats(0.5, 4.0))
 def test_scales_every_element(student, n, factor):
     x = torch.arange(1.0, n + 1, dtype=torch.float64)
-    assert_close(student.scale(x, factor), x * factor)
+    expected = x * factor
+    assert_close(student.scale(x, factor), expected)
 
 
 @exercise("scale", points=3)

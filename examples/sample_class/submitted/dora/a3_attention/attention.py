@@ -13,16 +13,15 @@ def masked_softmax(scores, mask=None, dim=-1):
 
 
 def scaled_dot_product_attention(q, k, v, mask=None):
-    d = q.shape[-1]
     if mask is None:
-        weights = masked_softmax(torch.matmul(q, k.mT) / d**0.5)
+        weights = masked_softmax(torch.matmul(q, k.mT))
         return torch.matmul(weights, v), weights
 
     mask = torch.broadcast_to(mask, (*q.shape[:-1], k.shape[-2]))
     # (..., Tq, Tk, d): 0 * nan = nan, so the masked ones have to be overwritten for each query
     k = k.unsqueeze(-3).expand(*mask.shape, k.shape[-1]).masked_fill(~mask.unsqueeze(-1), 0)
     v = v.unsqueeze(-3).expand(*mask.shape, v.shape[-1]).masked_fill(~mask.unsqueeze(-1), 0)
-    scores = torch.matmul(k, q.unsqueeze(-1)).squeeze(-1) / d**0.5
+    scores = torch.matmul(k, q.unsqueeze(-1)).squeeze(-1)
     weights = masked_softmax(scores, mask)
     output = torch.matmul(weights.unsqueeze(-2), v).squeeze(-2)
     return output, weights

@@ -8,5 +8,5 @@ def padding_mask(lengths, max_len):
 
 
 def causal_mask(size):
-    """True on and below the diagonal."""
-    return torch.tril(torch.ones(size, size, dtype=torch.bool))
+    """True below the diagonal."""
+    return torch.tril(torch.ones(size, size, dtype=torch.bool), diagonal=-1)

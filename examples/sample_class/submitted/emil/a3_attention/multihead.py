@@ -16,7 +16,7 @@ class MultiHeadAttention(nn.Module):
 
     def heads(self, x):
         B, T, D = x.shape
-        return x.view(B, T, self.n_heads, D // self.n_heads).transpose(1, 2)
+        return x.view(B, self.n_heads, T, D // self.n_heads)
 
     def forward(self, query, key=None, value=None, mask=None):
         key = key if key is not None else query

@@ -3,7 +3,7 @@ from torch import nn
 
 
 def sinusoidal_positions(max_len, d_model):
-    positions = torch.arange(0, max_len).double()
+    positions = torch.arange(1, max_len + 1).double()
     table = torch.empty(max_len, d_model)
     for c in range(d_model):
         angle = positions / 10000 ** ((c - c % 2) / d_model)

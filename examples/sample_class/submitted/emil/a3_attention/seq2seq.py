@@ -63,7 +63,7 @@ def train_seq2seq(model, batches, lr, steps):
         src, src_lengths, tgt = batches[len(losses) % len(batches)]
         logits, _ = model(src, src_lengths, tgt[:, :-1])
         target = tgt[:, 1:]
-        loss = F.cross_entropy(logits[target != model.pad], target[target != model.pad])
+        loss = F.cross_entropy(logits.flatten(0, 1), target.flatten())
         opt.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1)

@@ -1,0 +1,159 @@
+"""The pytest plugin as a student meets it, on the toy course: in this process and through the worker."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOY = Path(__file__).parent / "toy_course"
+CHECKS = ["assignments/toy", "solutions/toy/test_layers.py"]
+WAYS = pytest.mark.parametrize("way", [[], ["--worker"]], ids=["in this process", "in the worker"])
+
+
+def run_pytest(*options: str, cwd: Path = TOY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "NO_COLOR": "1"},
+    )
+
+
+def write(folder: Path, **modules: str) -> Path:
+    """A submission: the solution's modules but for those given."""
+    folder.mkdir()
+    for name in ("arith", "layers"):
+        (folder / f"{name}.py").write_text(modules.get(name) or (TOY / f"solutions/toy/{name}.py").read_text())
+    return folder
+
+
+@WAYS
+def test_the_solution_passes_and_the_table_says_so(way):
+    done = run_pytest(*CHECKS, "--submission", "solutions/toy", *way)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 passed" in done.stdout
+    assert re.search(r"in all\W+10 of 10", done.stdout)
+
+
+@WAYS
+def test_a_stub_fails_every_check_and_is_told_where(tmp_path, way):
+    stub = "def {0}(*args):\n    raise NotImplementedError()\n\ndef {1}(*args):\n    raise NotImplementedError()\n"
+    folder = write(tmp_path / "stub", arith=stub.format("scale", "noise"), layers=stub.format("Affine", "train"))
+    done = run_pytest(*CHECKS, "--submission", str(folder), *way)
+    assert done.returncode == 1
+    assert "6 failed" in done.stdout
+    assert "raises NotImplementedError, arith.py:2 in scale" in done.stdout
+    assert re.search(r"in all\W+0 of 10", done.stdout)
+
+
+@WAYS
+def test_a_wrong_result_is_told_on_the_smallest_case(tmp_path, way):
+    source = (TOY / "solutions/toy/arith.py").read_text()
+    wrong = source.replace("return x * factor", "return x * factor if len(x) < 3 else x + factor")
+    done = run_pytest(*CHECKS, "--submission", str(write(tmp_path / "wrong", arith=wrong)), *way)
+    assert "scale · scales every element   0 of 1 point\n  smallest case  n 3  factor 1.0\n" in done.stdout
+    assert "expected       [1.0, 2.0, 3.0]" in done.stdout
+    assert "got            [2.0, 3.0, 4.0]" in done.stdout
+
+
+@WAYS
+def test_an_exception_is_told_with_the_students_line(tmp_path, way):
+    source = (TOY / "solutions/toy/arith.py").read_text()
+    wrong = source.replace("return x * factor", "return x * factorial")
+    done = run_pytest(*CHECKS, "--submission", str(write(tmp_path / "raises", arith=wrong)), *way)
+    assert "raised         NameError: name 'factorial' is not defined" in done.stdout
+    assert re.search(r"where +arith.py:9 in scale: return x \* factorial", done.stdout)
+
+
+@WAYS
+def test_a_syntax_error_and_a_missing_file_cost_their_module_only(tmp_path, way):
+    folder = write(tmp_path / "broken", layers="def Affine(n, m:\n    pass\n")
+    done = run_pytest(*CHECKS, "--submission", str(folder), *way)
+    assert "4 passed" in done.stdout
+    assert "2 failed" in done.stdout
+    assert re.search(r"syntax error +'\(' was never closed, layers.py:1", done.stdout)
+    (folder / "layers.py").unlink()
+    done = run_pytest(*CHECKS, "--submission", str(folder), *way)
+    assert "4 passed" in done.stdout
+    assert "layers.py is missing; hand it in under exactly this name." in done.stdout
+
+
+@WAYS
+def test_a_forbidden_function_is_named(tmp_path, way):
+    source = (TOY / "solutions/toy/arith.py").read_text()
+    short_cut = source.replace("return x * factor", "return torch.nn.functional.softmax(x, 0)")
+    done = run_pytest(*CHECKS, "--submission", str(write(tmp_path / "short", arith=short_cut)), *way)
+    assert "torch.nn.functional.softmax is what this unit asks you to write yourself" in done.stdout
+
+
+@WAYS
+def test_global_randomness_is_told_from_the_generators(tmp_path, way):
+    source = (TOY / "solutions/toy/arith.py").read_text()
+    wrong = source.replace("torch.randn(n, generator=generator)", "torch.randn(n)")
+    done = run_pytest(*CHECKS, "--submission", str(write(tmp_path / "global", arith=wrong)), *way)
+    assert "noise · noise depends on the generator alone   0 of 2 points" in done.stdout
+
+
+def test_an_import_that_exits_does_not_end_the_run(tmp_path):
+    folder = write(tmp_path / "exits", layers="raise SystemExit(0)\n")
+    done = run_pytest(*CHECKS, "--submission", str(folder))
+    assert done.returncode == 1
+    assert "4 passed" in done.stdout
+    assert "the import ends the program: SystemExit in line 1" in done.stdout
+
+
+def test_one_exercise_alone(tmp_path):
+    done = run_pytest(*CHECKS, "--submission", "solutions/toy", "--exercise", "noise")
+    assert "1 passed, 5 deselected" in done.stdout
+    assert re.search(r"in all\W+2 of 2", done.stdout)
+
+
+def test_the_same_cases_wherever_the_course_lies(tmp_path):
+    """Cases depend on the check's id alone, not on the folder or on what was run before."""
+    source = (TOY / "solutions/toy/arith.py").read_text()
+    shown = source.replace("return x * factor", "print('case', len(x), factor)\n    return x * factor")
+    folder = write(tmp_path / "shown", arith=shown)
+    course = tmp_path / "elsewhere" / "toy_course"
+    shutil.copytree(TOY, course)
+    options = ("assignments/toy/test_arith.py", "-s", f"--submission={folder}")
+    runs = [run_pytest(*options, cwd=cwd) for cwd in (TOY, course, course)]
+    cases = [re.findall(r"case .*", run.stdout) for run in runs]
+    assert len(cases[0]) > 25
+    assert cases[0] == cases[1] == cases[2]
+
+
+@pytest.mark.parametrize(
+    ("mark", "message"),
+    [
+        ("exercise('scale', points=float('nan'))", "points must be a positive finite number, not nan"),
+        ("exercise('scale', points=float('inf'))", "points must be a positive finite number, not inf"),
+        ("exercise('scale', points=0)", "points must be a positive finite number, not 0"),
+        ("exercise('scale', points=2)", "is worth 2 points here and 3 in another check"),
+        ("exercise('scale')", "points must be a positive finite number, not None"),
+        ("exercise('scale', 3)", "write the mark as exercise(name, points=…)"),
+    ],
+)
+def test_a_wrong_mark_is_refused(tmp_path, mark, message):
+    course = tmp_path / "toy_course"
+    shutil.copytree(TOY, course)
+    path = course / "assignments/toy/test_arith.py"
+    path.write_text(path.read_text() + f"\n\nimport pytest\n@pytest.mark.{mark}\ndef test_more(student):\n    pass\n")
+    done = run_pytest("assignments/toy", "--submission=solutions/toy", cwd=course)
+    assert done.returncode == 4
+    assert message in done.stdout + done.stderr
+
+
+def test_tests_without_the_mark_are_left_alone(tmp_path):
+    (tmp_path / "test_other.py").write_text("def test_it():\n    assert True\n")
+    done = run_pytest(cwd=tmp_path)
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout
+    assert "exercise" not in done.stdout
