@@ -74,7 +74,7 @@ class _TooLarge(Exception):
 def _unpacked(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     """What is packed in `data`, one level down. Wheels, .npz and .pt files are zip archives."""
     file = io.BytesIO(data)
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) or zipfile.is_zipfile(file):
+    if zipfile.is_zipfile(io.BytesIO(data)):  # also behind something else, such as a script
         with zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 with archive.open(member) as packed:

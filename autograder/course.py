@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = "unit.toml"
+ENGINE = Path(__file__).parent  # the one that runs, which an installation may keep outside the course
 
 
 class CourseError(Exception):
@@ -116,9 +117,8 @@ class Course:
                     yield path.relative_to(self.root).as_posix(), path
         for path in course_files(self.root / "data"):
             yield path.relative_to(self.root).as_posix(), path
-        engine = Path(__file__).parent  # the one that runs, which an installation may keep elsewhere
-        for path in course_files(engine):
-            yield f"autograder/{path.relative_to(engine).as_posix()}", path
+        for path in course_files(ENGINE):
+            yield f"autograder/{path.relative_to(ENGINE).as_posix()}", path
         constraints = self.root / "constraints.txt"
         if constraints.is_file():
             yield constraints.name, constraints

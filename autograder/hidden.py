@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.course import Course, CourseError, course_files
+from autograder.course import ENGINE, Course, CourseError, course_files
 from autograder.squeezed import MIN_CHARACTERS, Finder, Squeezed, squeeze
 from autograder.stubs import BEGIN, solution_regions
 
@@ -193,9 +193,9 @@ _LAYOUT = {tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tok
 
 def _public_modules(course: Course) -> Iterator[_Module]:
     """The public checks and cases, and the engine; not the stubs, which the solutions tell about."""
-    engine = Path(__file__).parent
-    paths = [path for path in course_files(course.assignments) if path.suffix == ".py"]
-    for path in (*paths, *(path for path in course_files(engine) if path.suffix == ".py")):
+    for path in (*course_files(course.assignments), *course_files(ENGINE)):
+        if path.suffix != ".py":
+            continue
         hidden_twin = course.solutions / path.parent.name / path.name
         is_stub = hidden_twin.is_file() and BEGIN in _read(hidden_twin, hidden_twin.name)
         if not is_stub:

@@ -87,6 +87,10 @@ def solution_regions(source: str, where: str) -> list[tuple[int, list[str]]]:
 
 def stubs(course: Course) -> Iterator[Stub]:
     """The stub of every module of every unit. Raises CourseError where a unit lacks a solution."""
+    if not course.solutions.is_dir():
+        raise CourseError(
+            f"{course.root} holds no solutions/: this is a released course, and has only stubs."
+        )
     for unit in course.units:
         for module in unit.modules:
             path = unit.public / f"{module}.py"

@@ -1,7 +1,7 @@
 """Hostile submissions, graded as one class among honest ones.
 
-An attack gains no point that it did not earn, reads no secret, reaches nobody, leaves nothing behind, costs nobody
-else a point, and does not stop the run. What each of `attacks/` earned stands here.
+An attack gains no point that it did not earn, reads no secret, reaches nobody, leaves nothing behind, costs
+nobody else a point, and does not stop the run. What each of `attacks/` earned stands here.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ EARNED = {
     "arith/descriptors": NO_NOISE,
     "arith/always_equal": NO_ARITH,
     "arith/patch_libraries": NO_ARITH,
-    "arith/patch_builtins": NOTHING,  # one process a submission: the honest `layers` is patched as well
-    "arith/patch_worker": NOTHING,
+    "arith/patch_builtins": NO_ARITH,
+    "arith/patch_worker": NOTHING,  # one process a submission: the honest `layers` is answered for as well
     "arith/forge_replies": NO_ARITH,
     "arith/forge_at_import": NO_ARITH,
-    "arith/forge_values": NO_ARITH,
+    "arith/forge_values": NOTHING,
     "arith/forge_generator": NO_NOISE,
     "arith/forge_gradients": {**FULL, "scale": 2.0, "Affine": 0.0},
     "arith/forge_callbacks": NO_ARITH,
@@ -377,22 +377,23 @@ def test_the_kinds_of_failures_are_told_apart(run):
 # ------------------------------------------------------------------------------ without the sandbox
 
 
-def test_the_same_attempts_succeed_where_nothing_is_locked(world):
+def test_the_same_attempts_succeed_where_nothing_is_locked(tmp_path):
     """Or the tests above would prove nothing."""
-    attacks = ("arith/read_files", "arith/network", "arith/write_files")
+    world = World(tmp_path, f"mark-{uuid.uuid4().hex}", Listeners.open())
+    world.places = [str(world.drop)]
+    attacks = (
+        "arith/read_files",
+        "arith/network",
+        "arith/write_files",
+    )  # the last one removes the others' loot
     with GradingSession(world.course, ("toy",), sandboxed=False) as session:
-        told = {
-            a: messages(session.grade(submission(**world.sources(a) | UNHARMFUL)), "noise") for a in attacks
-        }
-    for attack, text in told.items():
-        assert "DONE" in text, (attack, text)
+        told = {a: messages(session.grade(submission(**world.sources(a))), "noise") for a in attacks}
+    assert all("DONE" in text for text in told.values()), told
     assert SECRETS["file"] in told["arith/read_files"]
-    assert set(world.listeners.reached()) == {"tcp", "udp", "abstract"}
+    assert world.listeners.reached() == ["tcp", "udp", "abstract"]
     assert world.left_behind() != []
-
-
-# The control must not remove what it finds.
-UNHARMFUL: dict[str, str] = {}
+    assert not world.solutions.exists()
+    world.listeners.close()
 
 
 # ------------------------------------------------------------------------------ attacks on the clock
@@ -412,15 +413,6 @@ def noise(n, generator):
     for byte in b"AGW1" + (100).to_bytes(4, "little") + bytes(8) + b"{" * 100:
         os.write(3, bytes([byte]))
         time.sleep(0.1)
-"""
-DEAF = """
-import sys
-import time
-
-from honest import noise, scale
-
-serve = sys.modules["autograder.worker.serve"]
-serve._Channel.receive = lambda self: time.sleep(1000)
 """
 
 

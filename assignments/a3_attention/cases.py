@@ -344,10 +344,10 @@ class Seq2SeqCase:
         """The arguments of Seq2Seq."""
         return self.src_vocab, self.tgt_vocab, self.embed_size, self.hidden_size, self.pad
 
-    def model(self, student: Any, scale: float = 1.0) -> nn.Module:
-        """The student's model with weights from the seed, in float64."""
+    def model(self, student: Any, biases: float = 1.0) -> nn.Module:
+        """The student's model with weights from the seed, in float64; vectors are scaled by `biases`."""
         model = student.Seq2Seq(*self.sizes).double()
-        fill_parameters(model, self.seed, scale)
+        fill_parameters(model, self.seed, vectors=biases)
         return model
 
     @property
@@ -369,15 +369,21 @@ class Seq2SeqCase:
 
 
 @st.composite
-def seq2seq_cases(draw: DrawFn, n_batches: int = 1, min_batch: int = 1) -> Seq2SeqCase:
-    """Small vocabularies and sizes, padded rows, and a pad that need not be 0."""
-    src_vocab, tgt_vocab = draw(st.integers(4, 7)), draw(st.integers(4, 7))
-    embed_size, hidden_size = draw(st.integers(2, 4)), draw(st.integers(2, 4))
+def seq2seq_cases(draw: DrawFn, n_batches: int = 1, lively: bool = False) -> Seq2SeqCase:
+    """Small vocabularies and sizes, padded rows, and a pad that need not be 0.
+
+    `lively` ones are larger and have two rows at least, since a tiny random decoder soon repeats itself.
+    """
+    if lively:
+        src_vocab = tgt_vocab = embed_size = hidden_size = 8
+    else:
+        src_vocab, tgt_vocab = draw(st.integers(4, 7)), draw(st.integers(4, 7))
+        embed_size, hidden_size = draw(st.integers(2, 4)), draw(st.integers(2, 4))
     pad = draw(st.integers(0, 3))
     bos, eos = (pad + 1) % tgt_vocab, (pad + 2) % tgt_vocab
     batches = []
     for _ in range(n_batches):
-        batch = draw(sizes(3, min=min_batch))
+        batch = draw(sizes(3, min=2 if lively else 1))
         src_steps, tgt_steps = draw(sizes(5)), draw(st.integers(2, 5))
         src_lengths = draw(lengths(batch, src_steps))
         # Every id but pad may be a word of the source, and every one but pad, bos and eos of the target.

@@ -70,8 +70,8 @@ def weights_like(out: Tensor, turn: int = 0) -> Tensor:
     return torch.randn(out.shape, generator=draw, dtype=torch.float64).to(out.device, out.dtype)
 
 
-def fill_parameters(module: nn.Module, seed: int, scale: float = 1.0) -> None:
-    """Give every parameter normal values times `scale`, in alphabetical order of names.
+def fill_parameters(module: nn.Module, seed: int, scale: float = 1.0, vectors: float | None = None) -> None:
+    """Give every parameter normal values times `scale` (vectors: times `vectors`), in order of names.
 
     For modules whose parameters are free in name and start: whatever a student starts from (zeros, too),
     no term can hide behind a zero.
@@ -80,7 +80,7 @@ def fill_parameters(module: nn.Module, seed: int, scale: float = 1.0) -> None:
     with torch.no_grad():
         for _, parameter in sorted(module.named_parameters()):
             values = torch.randn(parameter.shape, generator=draw, dtype=torch.float64)
-            parameter.copy_(scale * values)
+            parameter.copy_(values * (scale if vectors is None or parameter.ndim != 1 else vectors))
 
 
 def as_tuple(outputs: Outputs) -> tuple[Tensor, ...]:

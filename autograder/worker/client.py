@@ -154,6 +154,11 @@ class Worker:
     def closed(self) -> bool:
         return self._pidfd < 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone, closed or not."""
+        return self.closed or bool(select.select([self._pidfd], [], [], 0)[0])
+
     def close(self) -> None:
         """End the process, whatever it does; calling it again does nothing."""
         if self.closed:

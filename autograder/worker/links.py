@@ -89,6 +89,8 @@ class RemoteSubmission:
             raise ModuleProblem(self.submission.problems[module])
         if module in self._broken:
             raise self._broken[module]
+        if self._worker is not None and self._worker.ended:
+            self.close()  # it died between two cases: neither this case nor this module is to blame
         worker = self._living_worker()
         if module in self._imported:
             return

@@ -90,7 +90,9 @@ class RemoteModule(nn.Module):
         for name in description.parameters:
             tensors[name] = nn.Parameter(tensors[name], requires_grad=name not in frozen)
         parameters: dict[str, nn.Parameter] = {}
-        buffers: dict[str, tuple[nn.Module, str]] = {}  # by owner: a change of dtype puts another tensor there
+        buffers: dict[
+            str, tuple[nn.Module, str]
+        ] = {}  # by owner: a change of dtype puts another tensor there
         for name in (*tensors, *description.aliases):
             owner, leaf = self._owner(name)
             tensor = tensors[description.aliases.get(name, name)]

@@ -55,7 +55,8 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
                 result, used = case.perform(step, tensors, base)
                 results.append(result)
                 bases.append(len(table))
-                table += used
+                # a later step of the script may change what this one returned: parameters, say
+                table += used if step is script.steps[-1] else [t.detach().clone() for t in used]
             channel.reply(wire.Reply(script.number, results, bases, printed.take()), table)
 
 
@@ -74,6 +75,7 @@ class _Case:
         self._channel = channel
         self._importer = importer
         self._objects: list[object] = []
+        self._states: dict[int, _State] = {}  # of the objects that are modules
         self._calls: list[_CallRecord] = []
 
     def perform(
@@ -105,9 +107,12 @@ class _Case:
         function: Callable[..., Any] = getattr(target, step.name) if step.name else target  # type: ignore[assignment]
         args = [lifting.value(x) for x in step.args]
         kwargs = {name: lifting.value(x) for name, x in step.kwargs.items()}
-        handles = _handles(step)
         before = {index: tensor.detach().clone() for index, tensor in lifting.tensors.items()}
-        states_before = {h: _snapshot(self._objects[h]) for h in handles}
+        states_before = {
+            h: self._states[h].snapshot(by_value=bool(step.name) or h != step.target)
+            for h in _handles(step)
+            if h in self._states
+        }
 
         seed_everything(step.seed)
         with torch.set_grad_enabled(step.grad_enabled):
@@ -118,7 +123,7 @@ class _Case:
         answer = wire.Returned(lowering.value(result))
         outputs = [t for t in lowering.tensors if t.requires_grad]
         inputs = [t for t in lifting.tensors.values() if t.requires_grad]
-        inputs += [self._objects[handle].get_parameter(name) for handle, name in step.wrt]  # type: ignore[attr-defined]
+        inputs += [self._states[handle].tensors[name] for handle, name in step.wrt]
         record.outputs, record.inputs = outputs, inputs
 
         answer.modules = [self._describe(module, lowering) for module in new_modules]
@@ -127,10 +132,11 @@ class _Case:
         for index, tensor in lifting.tensors.items():
             if not same_bits(tensor, before[index]):
                 answer.mutated.append((index, lowering.tensor(tensor.detach())))
-        for h in handles:
-            change = self._changes(h, states_before[h], lowering)
-            if change is not None:
-                answer.states.append(change)
+        for h, snapshot in states_before.items():
+            changed = self._states[h].changes_since(snapshot)
+            if changed or self._states[h].module.training != snapshot.training:
+                refs = {name: lowering.tensor(t.detach()) for name, t in changed.items()}
+                answer.states.append(wire.ModuleState(h, self._states[h].module.training, refs))
         return answer, lowering.tensors
 
     def _vjp(
@@ -159,6 +165,7 @@ class _Case:
 
     def _describe(self, module: torch.nn.Module, lowering: Lowering) -> wire.ModuleDescription:
         handle = next(h for h, known in enumerate(self._objects) if known is module)
+        state = self._states[handle] = _State(module)
         first: dict[int, str] = {}
         aliases: dict[str, str] = {}
         every = [
@@ -173,7 +180,7 @@ class _Case:
             wire.ModuleState(
                 handle,
                 module.training,
-                {name: lowering.tensor(t.detach()) for name, t in state_tensors(module).items()},
+                {name: lowering.tensor(t.detach()) for name, t in state.tensors.items()},
             ),
             parameters=[name for name, _ in module.named_parameters()],
             frozen=[name for name, p in module.named_parameters() if not p.requires_grad],
@@ -182,26 +189,11 @@ class _Case:
         )
 
     def _take_over(self, state: wire.ModuleState, lifting: Lifting) -> None:
-        module = self._objects[state.handle]
-        assert isinstance(module, torch.nn.Module)
-        if module.training != state.training:
-            module.train(state.training)
-        mine = state_tensors(module)
+        mine = self._states[state.handle]
+        if mine.module.training != state.training:
+            mine.module.train(state.training)
         for name, ref in state.tensors.items():
-            mine[name].data = lifting.raw(ref.index)
-
-    def _changes(self, handle: int, before: _Snapshot | None, lowering: Lowering) -> wire.ModuleState | None:
-        module = self._objects[handle]
-        if before is None or not isinstance(module, torch.nn.Module):
-            return None
-        changed = {
-            name: lowering.tensor(tensor.detach())
-            for name, tensor in state_tensors(module).items()
-            if name in before.tensors and not same_bits(tensor, before.tensors[name])
-        }
-        if not changed and module.training == before.training:
-            return None
-        return wire.ModuleState(handle, module.training, changed)
+            mine.tensors[name].data = lifting.raw(ref.index)
 
     def _foreign_argument(self, ref: wire.ObjectRef | wire.CallbackRef) -> object:
         if isinstance(ref, wire.ObjectRef):
@@ -221,14 +213,41 @@ class _Case:
 
 @dataclass(frozen=True)
 class _Snapshot:
+    """A module's state before a call: clones, or what tells that a tensor was changed in place."""
+
     training: bool
-    tensors: dict[str, torch.Tensor]
+    by_value: bool
+    tensors: dict[str, Any]
 
 
-def _snapshot(x: object) -> _Snapshot | None:
-    if not isinstance(x, torch.nn.Module):
-        return None
-    return _Snapshot(x.training, {name: t.detach().clone() for name, t in state_tensors(x).items()})
+class _State:
+    """A module's parameters and buffers, found once: looking them up costs more than a small forward pass."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.module = module
+        self.tensors = state_tensors(module)
+
+    def snapshot(self, *, by_value: bool) -> _Snapshot:
+        """`by_value` also tells what is changed behind autograd's back, as `p.data -= …` does: a module that
+        is handed to a function may be trained there. A forward pass is taken not to do that."""
+        kept = {name: t.detach().clone() if by_value else _identity(t) for name, t in self.tensors.items()}
+        return _Snapshot(self.module.training, by_value, kept)
+
+    def changes_since(self, before: _Snapshot) -> dict[str, torch.Tensor]:
+        if before.by_value:
+            self.tensors = state_tensors(self.module)  # a parameter may have been put in another's place
+
+        def changed(name: str, tensor: torch.Tensor) -> bool:
+            was = before.tensors.get(name)
+            if was is None:
+                return False  # a new name: the grader does not know it
+            return not same_bits(tensor, was) if before.by_value else _identity(tensor) != was
+
+        return {name: tensor for name, tensor in self.tensors.items() if changed(name, tensor)}
+
+
+def _identity(tensor: torch.Tensor) -> tuple[int, int]:
+    return tensor.data_ptr(), tensor._version
 
 
 def _handles(step: wire.Call) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -165,15 +165,10 @@ def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
     whole = _INT_OF_SIZE.get(a.element_size()) if a.dtype.is_floating_point else None
-    with torch.no_grad():
-        return (
-            torch.equal(a, b)
-            if whole is None
-            else torch.equal(a.detach().view(whole), b.detach().view(whole))
-        )
+    return torch.equal(a, b) if whole is None else torch.equal(a.detach().view(whole), b.detach().view(whole))
 
 
-def state_tensors(module: torch.nn.Module) -> Mapping[str, torch.Tensor]:
+def state_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and buffers of `module` by name, each tensor once, under its first name."""
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 

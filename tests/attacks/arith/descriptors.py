@@ -27,7 +27,7 @@ def send_a_descriptor():
 
 
 for standard in (1, 2):
-    os.write(standard, b"CANARY is no secret of mine\n" * 100)  # to nobody
+    os.write(standard, b"all checks passed\n" * 100)  # to nobody
 attempt("read stdin", lambda: found(os.read(0, 100)))
 attempt("others", lambda: found(list(others())))
 attempt("dup", lambda: os.dup(3))

@@ -3,26 +3,33 @@
 # ruff: noqa: SIM115
 
 import builtins
+import contextlib
 import sys
 
 import target
 from honest import noise, scale  # noqa: F401
 
 
+def mark(what):
+    with contextlib.suppress(OSError):
+        open(target.marker(what), "w")
+
+
 class Finder:
-    def find_spec(self, name, path=None, target=None):
-        open(globals()["target"].marker("hook"), "w")
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        mark("hook")
 
 
 sys.meta_path.insert(0, Finder)
-sys.path_hooks.insert(0, lambda path: open(target.marker("path-hook"), "w"))
+sys.path_hooks.insert(0, lambda path: mark("path-hook"))
 sys.path.insert(0, target.SOLUTIONS)
 imported = builtins.__import__
 
 
 def importing(*args, **kwargs):
     if "solution" in args[0]:
-        open(target.marker("import"), "w")
+        mark("import")
     return imported(*args, **kwargs)
 
 

@@ -1,5 +1,6 @@
 import gc
 import os
+import re
 import sys
 import threading
 
@@ -23,9 +24,9 @@ def frames():
     yield from sys._current_frames().values()
 
 
-secret = "CANARY" + "-"
-attempt("gc", lambda: found([text for text in strings() if secret in text]))
-attempt("frames", lambda: found([f for f in frames() if secret in repr(f.f_locals)[:100000]]))
+secret = re.compile("CANARY-[a-z]+-[0-9a-f]{32}").search
+attempt("gc", lambda: found([text for text in strings() if secret(text)]))
+attempt("frames", lambda: found([f for f in frames() if secret(repr(f.f_locals)[:100000])]))
 attempt(
     "grader's modules",
     lambda: found(

@@ -34,3 +34,4 @@ def test_noise_depends_on_the_generator_alone(student, seed):
     again = student.noise(3, generator)
     assert_close(again, first)
     assert not torch.equal(student.noise(3, generator), again)
+    assert first.isfinite().all()

