@@ -114,9 +114,14 @@ def release(
 
     Example: autograder release ../course-2026
     """
+    from autograder.release import LeakError
     from autograder.release import release as write_release
 
-    write_release(Course.find(), dest)
+    try:
+        typer.echo(str(write_release(Course.find(), dest)))
+    except LeakError as error:
+        typer.echo(f"autograder: {error}", err=True)
+        raise SystemExit(1) from None
 
 
 @app.command()

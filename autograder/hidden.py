@@ -253,7 +253,8 @@ def _read(path: Path, where: str) -> str:
         raise CourseError(f"{where} is not valid UTF-8.") from None
 
 
-_TOKEN = re.compile(r'"[^"]*"|\w+|[^\w\s]')  # a text is one token: an error message is no answer
+# A name or a sentence in quotes is one token, for an error message is no answer; an einsum's formula is many.
+_TOKEN = re.compile(r'"(?:\w*|[^"]*\w \w[^"]*)"|\w+|[^\w\s]')
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SENTENCE_END = re.compile(r"(?<=[.?!:;])\s+")
 

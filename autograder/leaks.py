@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from autograder.contents import Opaque, contents
 from autograder.course import Course, course_files
 from autograder.hidden import Secret, secrets_of
 from autograder.squeezed import Finder, Squeezed
+from autograder.stubs import BEGIN, END
 
+MARKER_LINE = re.compile(rf"^[ \t]*(?:{BEGIN}|{END})\s*$", re.MULTILINE)
 HIDDEN_NAMES = frozenset({"solutions", "alternatives", "mistakes.toml", "oracles.py"})
 
 
@@ -71,6 +74,9 @@ def _file_leaks(
         if isinstance(part, Opaque):
             yield Leak(part.name, 0, part.reason)
             continue
+        for marker in MARKER_LINE.finditer(part.text):
+            line = part.text.count("\n", 0, marker.start()) + 1
+            yield Leak(part.name, line, f"holds a solution that is not cleared: {marker.group().strip()}")
         squeezed = Squeezed(part.text)
         for position, found in finder.find(squeezed.text):
             secret = secrets[found]

@@ -135,9 +135,7 @@ def _helper_names(folder: Path, modules: tuple[str, ...]) -> tuple[list[str], tu
     with os.scandir(folder) as entries:
         for seen, entry in enumerate(entries):
             if seen == MAX_ENTRIES:
-                notes.append(
-                    f"more than {MAX_ENTRIES} files: no helper is looked for behind these."
-                )
+                notes.append(f"more than {MAX_ENTRIES} files: no helper is looked for behind these.")
                 break
             name, dot, suffix = entry.name.rpartition(".")
             if (

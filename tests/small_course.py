@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from autograder.course import Course
 
 SOLUTION = '''"""Averages."""
@@ -131,6 +133,9 @@ FILES = {
     "examples/submitted/ann/means/means.py": SOLUTION,
 }
 
+# the line of the solution that gives the exercise away
+TELLING = "shares = torch.where(total > 0, weights / total, torch.zeros_like(weights))"
+
 ENGINE = {
     "__init__.py": '"""The engine."""\n',
     "checks.py": "def exercise(name, points):\n    return name, points\n",
@@ -146,3 +151,17 @@ def write_files(root: Path, files: dict[str, str]) -> None:
 def write_course(root: Path) -> Course:
     write_files(root, FILES)
     return Course(root)
+
+
+def write_course_and_engine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
+    """The course, released with a small engine: the real one takes a second to read."""
+    write_files(folder / "engine", ENGINE)
+    for module in ("course", "hidden", "release"):
+        monkeypatch.setattr(f"autograder.{module}.ENGINE", folder / "engine")
+    return write_course(folder / "course")
+
+
+def add(course: Course, name: str, content: str | bytes) -> None:
+    path = course.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -248,7 +248,7 @@ ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 done = subprocess.run(sys.argv[1:])
 left = []
 for _ in range(100):
-    left = [c for t in os.listdir("/proc/self/task") for c in open(f"/proc/self/task/{t}/children").read().split()]
+    left = open(f"/proc/self/task/{os.getpid()}/children").read().split()
     if not left:
         break
     time.sleep(0.05)  # those that were killed, and not yet buried

@@ -31,7 +31,9 @@ def write(folder: Path, **modules: str) -> Path:
     """A submission: the solution's modules but for those given."""
     folder.mkdir()
     for name in ("arith", "layers"):
-        (folder / f"{name}.py").write_text(modules.get(name) or (TOY / f"solutions/toy/{name}.py").read_text())
+        (folder / f"{name}.py").write_text(
+            modules.get(name) or (TOY / f"solutions/toy/{name}.py").read_text()
+        )
     return folder
 
 
@@ -46,7 +48,9 @@ def test_the_solution_passes_and_the_table_says_so(way):
 @WAYS
 def test_a_stub_fails_every_check_and_is_told_where(tmp_path, way):
     stub = "def {0}(*args):\n    raise NotImplementedError()\n\ndef {1}(*args):\n    raise NotImplementedError()\n"
-    folder = write(tmp_path / "stub", arith=stub.format("scale", "noise"), layers=stub.format("Affine", "train"))
+    folder = write(
+        tmp_path / "stub", arith=stub.format("scale", "noise"), layers=stub.format("Affine", "train")
+    )
     done = run_pytest(*CHECKS, "--submission", str(folder), *way)
     assert done.returncode == 1
     assert "6 failed" in done.stdout
@@ -145,7 +149,9 @@ def test_a_wrong_mark_is_refused(tmp_path, mark, message):
     course = tmp_path / "toy_course"
     shutil.copytree(TOY, course)
     path = course / "assignments/toy/test_arith.py"
-    path.write_text(path.read_text() + f"\n\nimport pytest\n@pytest.mark.{mark}\ndef test_more(student):\n    pass\n")
+    path.write_text(
+        path.read_text() + f"\n\nimport pytest\n@pytest.mark.{mark}\ndef test_more(student):\n    pass\n"
+    )
     done = run_pytest("assignments/toy", "--submission=solutions/toy", cwd=course)
     assert done.returncode == 4
     assert message in done.stdout + done.stderr

@@ -53,7 +53,7 @@ class SoftmaxCase:
 
 @st.composite
 def softmax_cases(draw: DrawFn, at_least_one: bool = False, scale: float = 1.0) -> SoftmaxCase:
-    """Scores of one to three dimensions, with a mask of their shape or one that broadcasts to it."""
+    """Scores of one to three dimensions, with a mask of their shape, which may be an expanded one."""
     shape = draw(dimensions(draw(st.integers(1, 3)), max=4))
     dim = draw(st.integers(-len(shape), len(shape) - 1))
     mask_shape = list(shape)
@@ -63,7 +63,7 @@ def softmax_cases(draw: DrawFn, at_least_one: bool = False, scale: float = 1.0) 
     mask = draw(masks(mask_shape, at_least_one=dim if at_least_one and not broadcast_along_dim else None))
     if at_least_one and broadcast_along_dim:
         mask = torch.ones_like(mask)
-    return SoftmaxCase(draw(tensors(shape, scale=scale)), mask, dim)
+    return SoftmaxCase(draw(tensors(shape, scale=scale)), mask.expand(shape), dim)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ def additive_cases(draw: DrawFn, with_mask: bool = False) -> AdditiveCase:
     query, keys, w_q, w_k, v = (draw(tensors(shape)) for shape in shapes)
     mask = None
     if with_mask:
-        mask = draw(masks(draw(st.sampled_from([(batch, steps), (1, steps)]))))
+        mask = draw(masks((batch, steps)))
     return AdditiveCase(query, keys, w_q, w_k, v, mask, draw(permutations(steps)))
 
 

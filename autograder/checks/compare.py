@@ -189,11 +189,13 @@ def expect_tuple(got: Any, n: int, names: Sequence[str]) -> tuple[Any, ...]:
 def expect_value_error(call: Callable[[], Any], argument: str | Sequence[str], value: Any) -> None:
     """`call` raises a ValueError whose message names the argument and the offending value, in any wording.
 
-    Where the value is a relation between arguments, `argument` lists those of which one must be named.
+    Where the value is a relation between arguments, `argument` lists those of which one must be named. An
+    empty list asks for the value alone: for what has no name of its own, the length of an input, say.
     """
     arguments = [argument] if isinstance(argument, str) else list(argument)
-    argument = " or ".join(arguments)
-    expected = ("expected", f"a ValueError whose message names {argument} and its value {value!r}")
+    argument = " or ".join(arguments) or "the value"
+    named = f"names {argument} and its value {value!r}" if arguments else f"holds {value!r}"
+    expected = ("expected", f"a ValueError whose message {named}")
     wrong = ("wrong", f"{argument}={value!r} is not refused as it should be")
     try:
         result = call()
@@ -204,7 +206,7 @@ def expect_value_error(call: Callable[[], Any], argument: str | Sequence[str], v
         missing = [
             name
             for name, found in (
-                (f"the name {argument}", any(_names(message, name) for name in arguments)),
+                (f"the name {argument}", not arguments or any(_names(message, name) for name in arguments)),
                 (f"the value {value!r}", _names_value(message, value)),
             )
             if not found

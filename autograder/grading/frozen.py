@@ -26,7 +26,7 @@ from autograder.worker.wire import WireError
 # Cases tried in search of a smaller failing one: enough to get to the bottom of small tensors.
 MAX_SHRINK_TRIALS = 150
 # Reached by submissions that fail slowly only. The clock decides how small the told case is, never a score.
-MAX_SHRINK_SECONDS = 20.0
+MAX_SHRINK_SECONDS = 10.0
 
 NOT_SHRUNK = (ModuleProblem, WorkerLost, NotImplementedError, SyntaxError)
 

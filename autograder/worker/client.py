@@ -21,7 +21,7 @@ from autograder.worker import wire
 
 _START_SECONDS = 180.0
 _FORK_SECONDS = 60.0
-_EXIT_SECONDS = 3.0
+_EXIT_SECONDS = 2.0
 _POLL_SECONDS = 0.2
 _CHUNK = 1 << 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from autograder.worker import wire
 
 _MAX_DIGITS = 400
+_INTEGER = re.compile(rf"-?[0-9]{{1,{_MAX_DIGITS}}}")
 # What a worker may answer. Keys of one hash make a dict quadratic (texts and small integers cannot have
 # one), and pytest's explanation of why two texts differ is worse.
 _MAX_ODD_KEYS = 2_000
@@ -99,8 +101,8 @@ class Lifting:
                 return self.tensor(x)
             case wire.Float(text) if text in ("nan", "inf", "-inf"):
                 return float(text)
-            case wire.BigInt(digits):
-                return int(digits[:_MAX_DIGITS])
+            case wire.BigInt(digits) if _INTEGER.fullmatch(digits):
+                return int(digits)
             case wire.TupleOf(items):
                 return tuple(self.value(item) for item in items)
             case wire.ListOf(items):
@@ -109,7 +111,11 @@ class Lifting:
                 self._odd_keys += sum(not isinstance(key, str | int) for key, _ in pairs)
                 if self._odd_keys > _MAX_ODD_KEYS and not self._trusted:
                     raise wire.WireError(f"more than {_MAX_ODD_KEYS} keys that are no texts")
-                return {self.value(key): self.value(item) for key, item in pairs}
+                lifted = [(self.value(key), self.value(item)) for key, item in pairs]
+                try:
+                    return dict(lifted)
+                except TypeError:
+                    raise wire.WireError("a key that cannot be one") from None
             case wire.ObjectRef() | wire.CallbackRef():
                 return self._foreign(x)
             case wire.GeneratorRef(index):
@@ -139,6 +145,8 @@ class Lifting:
                 raise wire.WireError("a worker lays out nothing")
             tensor = _laid_out(tensor, ref.strides)
         if ref.requires_grad:
+            if not (tensor.is_floating_point() or tensor.is_complex()):
+                raise wire.WireError("integers have no gradient")
             tensor.requires_grad_()
         self.tensors[ref.index] = tensor
         return tensor
@@ -155,7 +163,10 @@ def set_generator_state(generator: torch.Generator, state: torch.Tensor) -> None
     left, _, following = struct.unpack_from("=iiQ", bytes(state[8:24].tolist()))
     if not (1 <= left <= _MT_WORDS and following + left <= _MT_WORDS + 1):
         raise wire.WireError("not the state of a generator")
-    generator.set_state(state)
+    try:
+        generator.set_state(state)
+    except RuntimeError as error:
+        raise wire.WireError(f"not the state of a generator: {error}") from None
 
 
 def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:

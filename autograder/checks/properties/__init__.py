@@ -12,7 +12,7 @@ from autograder.checks.properties.calls import (
     check_pure,
 )
 from autograder.checks.properties.gradients import check_gradcheck, check_gradients
-from autograder.checks.properties.masking import check_causal, check_gradient_ignores, check_ignores
+from autograder.checks.properties.masking import check_causal, check_ignores
 from autograder.checks.properties.permutation import (
     check_permutation_equivariance,
     check_permutation_invariance,
@@ -24,7 +24,6 @@ __all__ = [
     "check_deterministic_under_generator",
     "check_dtype_and_device",
     "check_gradcheck",
-    "check_gradient_ignores",
     "check_gradients",
     "check_ignores",
     "check_layouts",

@@ -18,7 +18,7 @@ def check_gradients(
     *,
     names: Sequence[str],
     modules: tuple[nn.Module, nn.Module] | None = None,
-    because: str = "that is the gradient of the same formula, by autograd",
+    because: str = "that is autograd's, of the same formula with fixed random cotangents",
     terms: int = 64,
 ) -> None:
     """The gradient of every input of floating point, and of every parameter, equals the oracle's.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from autograder.checks.compare import assert_unchanged, expect_outputs, expect_size, expect_tensor
 from autograder.checks.describe import describe_index, describe_values, first_index
@@ -60,38 +60,6 @@ def check_ignores(
             mask = where[i]
             assert mask is not None
             _assert_no_gradient(grad, mask, changed=changed, because=because)
-
-
-def check_gradient_ignores(
-    f: Callable[..., Outputs],
-    inputs: Sequence[Tensor],
-    where: Sequence[Tensor | None],
-    *,
-    changed: str,
-    because: str,
-    names: Sequence[str],
-    module: nn.Module | None = None,
-) -> None:
-    """NaN and inf that stand in `inputs` where the masks `where` are True reach no gradient either.
-
-    The gradient by every input, and by every parameter of `module`, is what it was without them: 0 where
-    they stand, the same elsewhere. `where` as in `check_ignores`; `names` are those of the inputs.
-    """
-    if not any(w is not None and w.any() for w in where):
-        return
-    clean = [leaf(x) for x in inputs]
-    poisoned = [leaf(x) for x in _changed(inputs, where, poison_where)]
-    parameters = dict(module.named_parameters()) if module is not None else {}
-    before = gradients(expect_outputs(f(*clean)), [*clean, *parameters.values()])
-    after = gradients(expect_outputs(f(*poisoned)), [*poisoned, *parameters.values()])
-    for name, now, then in zip([*names, *parameters], after, before, strict=True):
-        assert_unchanged(
-            now,
-            then,
-            changed=f"{changed}, to NaN, inf, -inf and 1e18 in turn",
-            because=because,
-            what=f"gradient of {name}",
-        )
 
 
 def check_causal(
