@@ -103,10 +103,11 @@ def _read_source(path: Path) -> str:
         if path.is_symlink():
             raise _BadSource("is a symbolic link; hand in the file itself.") from None
         raise _BadSource(f"cannot be read ({_reason(error)}).") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise _BadSource("is not a regular file; hand in a plain Python file.")
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _BadSource("is not a regular file; hand in a plain Python file.")
         data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise _BadSource(
@@ -118,7 +119,7 @@ def _read_source(path: Path) -> str:
             "save it as UTF-8."
         )
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        encoding = _encoding(data)
         if codecs.lookup(encoding).name not in ENCODINGS:
             raise LookupError(encoding)
         return io.TextIOWrapper(io.BytesIO(data), encoding).read()
@@ -127,6 +128,16 @@ def _read_source(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise _BadSource(f"is not valid {error.encoding} (line {line}); save it as UTF-8.") from None
+
+
+def _encoding(data: bytes) -> str:
+    """The encoding that a source declares, UTF-8 where it declares none."""
+    try:
+        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except SyntaxError as error:
+        if str(error).startswith("invalid or missing"):  # nothing declared, and the first lines are not UTF-8
+            return "utf-8"
+        raise
 
 
 def _helper_names(folder: Path, modules: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from autograder.grading.session import GradingSession
 from autograder.worker import links
 from autograder.worker.client import TimeLimit
 from tests.toy import (
@@ -29,6 +28,7 @@ from tests.toy import (
     grade,
     messages,
     scores,
+    session_of,
     statuses,
     submission,
     write_submission,
@@ -386,7 +386,7 @@ def test_the_same_attempts_succeed_where_nothing_is_locked(tmp_path):
         "arith/network",
         "arith/write_files",
     )  # the last one removes the others' loot
-    with GradingSession(world.course, ("toy",), sandboxed=False) as session:
+    with session_of(world.course, sandboxed=False) as session:
         told = {a: messages(session.grade(submission(**world.sources(a))), "noise") for a in attacks}
     assert all("DONE" in text for text in told.values()), told
     assert SECRETS["file"] in told["arith/read_files"]

@@ -117,6 +117,14 @@ def test_a_tensor_keeps_its_strides_on_the_way_to_a_worker(x):
         assert got.stride() == x.stride()
 
 
+@pytest.mark.parametrize(
+    "view", [torch.conj, lambda x: x.conj().imag, torch.real], ids=["conj", "negative", "real"]
+)
+def test_a_lazy_conjugate_arrives_as_its_values(view):
+    x = view(torch.tensor([1 + 2j, 3 - 4j]))
+    assert there_and_back(x, strides=False).tolist() == x.tolist()
+
+
 def test_a_tensor_passed_twice_is_one_tensor_there():
     x = torch.ones(2)
     a, [b, c], d = there_and_back((x, [x, torch.ones(2)], x), strides=True)

@@ -19,8 +19,16 @@ from autograder.check import Check, Failure
 from autograder.errors import ModuleProblem, WorkerLost
 from autograder.trials import FAILURES, Body, body_of, draw_cases, run_live
 from autograder.worker.client import TimeLimit
-from autograder.worker.links import Diverged, LiveLink, Prefetch, RemoteSubmission, ReplayLink
+from autograder.worker.links import (
+    Diverged,
+    LiveLink,
+    Prefetch,
+    RemoteSubmission,
+    ReplayLink,
+    Transcript,
+)
 from autograder.worker.remote import RemoteStudent
+from autograder.worker.shadow import ShadowLink
 from autograder.worker.wire import WireError
 
 # Cases tried in search of a smaller failing one: enough to get to the bottom of small tensors.
@@ -80,10 +88,23 @@ class FrozenCheck:
                 return failure
             assert link.transcript is not None
             transcripts.append(link.transcript)
-        if all(transcript.can_be_replayed for transcript in transcripts):
+        if all(map(self._may_be_sent_ahead, self._cases, transcripts)):
             with contextlib.suppress(WireError):  # too much for one frame: the check goes on case by case
                 self._prefetch = Prefetch(transcripts)
         return None
+
+    def _may_be_sent_ahead(self, case: dict[str, Any], transcript: Transcript) -> bool:
+        """Whether no step of the case was made out of an answer to an earlier one."""
+        if not transcript.can_be_replayed:
+            return False
+        if len(transcript.steps) > 1:
+            shadow = ShadowLink(transcript)
+            with contextlib.suppress(Diverged):
+                self._run_case(case, shadow)
+            if not shadow.all_steps_asked:
+                return False
+        transcript.answers.clear()
+        return True
 
     def _replay(self, remote: RemoteSubmission) -> Failure | None:
         assert self._prefetch is not None
@@ -117,7 +138,7 @@ class FrozenCheck:
             return self._cases[i]
         return draw_cases(self._test, self._fixtures)[i]
 
-    def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink) -> Failure | None:
+    def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink | ShadowLink) -> Failure | None:
         arguments = {**self._fixtures, **case, "student": RemoteStudent(self._check.module, link)}
         try:
             body_of(self._test)(**arguments)

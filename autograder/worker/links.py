@@ -45,9 +45,13 @@ class RecordedStep:
 
 @dataclass
 class Transcript:
-    """The steps of one case, as they were asked of a submission that passed it."""
+    """The steps of one case, as they were asked of a submission that passed it.
+
+    `answers` are what that submission answered; whoever has no more use for them clears them.
+    """
 
     steps: list[RecordedStep] = field(default_factory=list)
+    answers: list[tuple[wire.Result, list[torch.Tensor]]] = field(default_factory=list)
     can_be_replayed: bool = True  # a callback has to be answered while the call runs
 
     def script(self, number: int, table: list[torch.Tensor]) -> wire.Script:
@@ -208,6 +212,7 @@ class LiveLink:
             raise WorkerCrashed("answered another question")
         if self.transcript is not None:
             self.transcript.steps.append(RecordedStep(step, kept, isinstance(reply.results[0], wire.Raised)))
+            self.transcript.answers.append((reply.results[0], [t.clone() for t in table]))
             self.transcript.can_be_replayed &= not called_back
         return reply.results[0], table
 
@@ -230,7 +235,7 @@ class ReplayLink:
         if not self._on_track or position >= min(len(self._transcript.steps), len(self._reply.results)):
             raise Diverged
         recorded = self._transcript.steps[position]
-        if step != recorded.step or not _same_tables(tensors, recorded.tensors):
+        if step != recorded.step or not same_tables(tensors, recorded.tensors):
             raise Diverged
         result = self._reply.results[position]
         # Once a step ended otherwise than recorded, the steps behind it were run on another footing.
@@ -262,5 +267,6 @@ class Prefetch:
             yield ReplayLink(transcript, reply, table)
 
 
-def _same_tables(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+def same_tables(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    """Whether two tables hold the same tensors, bit for bit."""
     return len(a) == len(b) and all(same_bits(x, y) for x, y in zip(a, b, strict=True))

@@ -216,8 +216,7 @@ class _Snapshot:
     """A module's state before a call: clones, or what tells that a tensor was changed in place."""
 
     training: bool
-    by_value: bool
-    tensors: dict[str, Any]
+    tensors: dict[str, torch.Tensor | tuple[int, int]]
 
 
 class _State:
@@ -229,19 +228,24 @@ class _State:
 
     def snapshot(self, *, by_value: bool) -> _Snapshot:
         """`by_value` also tells what is changed behind autograd's back, as `p.data -= …` does: a module that
-        is handed to a function may be trained there. A forward pass is taken not to do that."""
-        kept = {name: t.detach().clone() if by_value else _identity(t) for name, t in self.tensors.items()}
-        return _Snapshot(self.module.training, by_value, kept)
+        is handed to a function may be trained there. A forward pass is taken not to do that to parameters;
+        to buffers it is what it does: batch normalisation writes them without a trace."""
+
+        def kept(tensor: torch.Tensor) -> torch.Tensor | tuple[int, int]:
+            by_identity = not by_value and isinstance(tensor, torch.nn.Parameter)
+            return _identity(tensor) if by_identity else tensor.detach().clone()
+
+        return _Snapshot(self.module.training, {name: kept(t) for name, t in self.tensors.items()})
 
     def changes_since(self, before: _Snapshot) -> dict[str, torch.Tensor]:
-        if before.by_value:
-            self.tensors = state_tensors(self.module)  # a parameter may have been put in another's place
+        if any(isinstance(was, torch.Tensor) for was in before.tensors.values()):
+            self.tensors = state_tensors(self.module)  # one may have been put in another's place
 
         def changed(name: str, tensor: torch.Tensor) -> bool:
             was = before.tensors.get(name)
             if was is None:
                 return False  # a new name: the grader does not know it
-            return not same_bits(tensor, was) if before.by_value else _identity(tensor) != was
+            return not same_bits(tensor, was) if isinstance(was, torch.Tensor) else _identity(tensor) != was
 
         return {name: tensor for name, tensor in self.tensors.items() if changed(name, tensor)}
 

@@ -286,7 +286,8 @@ class Decoder(Generic[M]):
 
 def _dump_table(tensors: Sequence[torch.Tensor]) -> bytes:
     # By address, which is five times faster than safetensors.torch.save for a table of small tensors.
-    dense = [t.detach().contiguous() for t in tensors]  # held until the bytes are written
+    # Conjugates and negatives may be a mark on other values. All are held until the bytes are written.
+    dense = [t.detach().resolve_conj().resolve_neg().contiguous() for t in tensors]
     return safetensors.serialize(
         {
             str(i): TensorSpec(
