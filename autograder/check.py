@@ -27,6 +27,11 @@ class Check:
     seconds: float
     share: float = 0.0
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether it asked for more time than checks have: it trains something."""
+        return self.seconds > DEFAULT_SECONDS
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis.errors import UnsatisfiedAssumption
 
 from autograder.check import Check, Failure
+from autograder.checks.vacuity import watching
 from autograder.errors import ModuleProblem, WorkerLost
 
 Body = Callable[..., None]
@@ -35,6 +36,8 @@ def run_live(
     max_seconds: float = math.inf,
 ) -> Failure | None:
     """Run `test` as Hypothesis would and return the smallest failure, or None.
+
+    Where no case fails, but all of them hold of constants only, that is the failure, and of no single case.
 
     `student` gives, for each case, the submission at its start and a function that tells what it
     printed. After `max_trials` cases that were run in search of a smaller one, or `max_seconds`, the smallest
@@ -70,15 +73,18 @@ def run_live(
         if last is not None and enough():
             raise _Enough
 
-    try:
-        if is_property(test):
-            with _body_replaced(test, trial):
-                test(**fixtures)
-        else:
-            trial(test, dict(fixtures))
-    except (_Enough, *FAILURES):
-        if last is None:
-            raise  # not the submission's doing: a check that cannot be drawn, say
+    with watching() as seen:
+        try:
+            if is_property(test):
+                with _body_replaced(test, trial):
+                    test(**fixtures)
+            else:
+                trial(test, dict(fixtures))
+        except (_Enough, *FAILURES):
+            if last is None:
+                raise  # not the submission's doing: a check that cannot be drawn, say
+    if last is None and seen.is_vacuous:
+        return Failure(seen.failure(), {})
     return last
 
 

@@ -45,7 +45,7 @@ def submission(student: str = "student", **sources: str) -> Submission:
 
 @contextmanager
 def session_of(course: Course, *, sandboxed: bool = True) -> Iterator[GradingSession]:
-    """A session in this process, which may have had one of another course: pytest finds checks by module name."""
+    """A session in this process, also after one of another course: pytest knows checks by module name."""
     mine = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_of_a_course(name)}
     try:
         with GradingSession(course, ("toy",), sandboxed=sandboxed) as session:

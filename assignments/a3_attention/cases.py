@@ -3,6 +3,7 @@
 The last functions say what several checks expect of a decoder and of a training run.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor, nn
 
-from autograder.checks import CheckFailure, expect_outputs, fill_parameters, generator
+from autograder.checks import CheckFailure, expect_outputs, fill_parameters, generator, note
 from autograder.checks.strategies import (
     dimensions,
     lengths,
@@ -400,7 +401,10 @@ def seq2seq_cases(draw: DrawFn, n_batches: int = 1, lively: bool = False) -> Seq
 
 
 def expect_id_lists(decoded: Any, rows: int, eos: int, max_len: int) -> None:
-    """`decoded` is one list of at most `max_len` ints a row, without eos."""
+    """`decoded` is one list of at most `max_len` ints a row, without eos.
+
+    Its ids are noted as what was computed, an empty row as some id of its own.
+    """
     if (
         not isinstance(decoded, list)
         or len(decoded) != rows
@@ -420,12 +424,16 @@ def expect_id_lists(decoded: Any, rows: int, eos: int, max_len: int) -> None:
             raise CheckFailure(
                 ("expected", f"at most max_len = {max_len} ids"), ("got", f"row {row}: {len(ids)} ids, {ids}")
             )
+        note(ids or -1, "every id (minus one where a row is empty)")
 
 
 def expect_losses(losses: Any, steps: int) -> None:
-    """`losses` is a list of `steps` floats."""
+    """`losses` is a list of `steps` finite floats."""
     if not isinstance(losses, list) or len(losses) != steps or not all(type(x) is float for x in losses):
         raise CheckFailure(("expected", f"a list of {steps} floats"), ("got", repr(losses)[:200]))
+    if not all(map(math.isfinite, losses)):
+        raise CheckFailure(("expected", "finite losses"), ("got", repr(losses)[:200]))
+    note(losses, "every loss")
 
 
 def expect_greedy(model: nn.Module, case: Seq2SeqCase, decoded: Any, eos: int, max_len: int) -> None:

@@ -1,6 +1,6 @@
 """Dates as people write them, to be turned into ISO 8601: the task that `Seq2Seq` is graded on.
 
-"Tuesday, March 3, 1998" -> "1998-03-03", character by character. The check builds, trains and tests your
+"March 3, 1998" -> "1998-03-03", character by character. The check builds, trains and tests your
 model with the constants below, so this file is also the place to try it out:
 
     model = Seq2Seq(SRC_VOCAB, TGT_VOCAB, EMBED_SIZE, HIDDEN_SIZE, pad=PAD)
@@ -29,8 +29,8 @@ TGT_VOCAB = 3 + len(TARGET_CHARACTERS)
 EMBED_SIZE = 32
 HIDDEN_SIZE = 64
 BATCH_SIZE = 32
-LR = 0.01
-STEPS = 300
+LR = 0.012
+STEPS = 200
 MAX_LEN = 15  # an ISO date and its eos are 11 tokens: whoever does not stop at eos shows it
 REQUIRED_MATCH = 0.95
 
@@ -41,7 +41,7 @@ _TARGET_IDS = {character: i for i, character in enumerate(TARGET_CHARACTERS, sta
 
 @cache
 def date_pairs(split: Literal["train", "test"]) -> tuple[tuple[str, str], ...]:
-    """The pairs (written date, ISO date) of a split, in the order of the file: 6000 or 500."""
+    """The pairs (written date, ISO date) of a split, in the order of the file: 4000 or 500."""
     rows = (line.split("\t") for line in DATA.read_text(encoding="utf-8").splitlines())
     return tuple((written, iso) for name, written, iso in rows if name == split)
 

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assignments.a3_attention.cases import learned_positions_cases
-from autograder.checks import assert_close, assert_shape, exercise, expect_value_error
+from autograder.checks import (
+    assert_close,
+    assert_shape,
+    assert_unchanged,
+    exercise,
+    expect_no_nan,
+    expect_value_error,
+    note,
+)
 from autograder.checks.strategies import sizes
 
 
@@ -39,14 +47,21 @@ def test_a_longer_table_begins_with_the_shorter_one(student, short, more, d_mode
         student.sinusoidal_positions(short, d_model), (short, d_model), dims="max_len d_model"
     )
     longer = student.sinusoidal_positions(short + more, d_model)
-    assert_close(longer[:short], table, because="a position's vector does not depend on max_len")
+    assert_unchanged(
+        longer[:short],
+        table,
+        changed=f"max_len, from {short} to {short + more}",
+        because="a position's vector does not depend on max_len",
+        what=f"the table's first {short} rows",
+    )
 
 
 @exercise("LearnedPositions", points=4)
 @given(case=learned_positions_cases())
 def test_every_row_gets_the_same_vectors_whatever_it_holds(student, case):
     module = case.module(student)
-    added = module(torch.zeros_like(case.x[:1]))
+    added = expect_no_nan(module(torch.zeros_like(case.x[:1])), what="what is added to zeros")
+    note(added, "what is added to zeros")
     assert_close(
         module(case.x), case.x + added, because="y[b, t] = x[b, t] + p[t]", dims="batch time d_model"
     )
@@ -57,7 +72,12 @@ def test_every_row_gets_the_same_vectors_whatever_it_holds(student, case):
 def test_a_shorter_input_gets_the_first_vectors(student, case, steps):
     module = case.module(student)
     whole, part = module(case.x), module(case.x[:, :steps])
-    assert_close(part, whole[:, :steps], because="positions count from 0, and max_len itself fits")
+    assert_unchanged(
+        part,
+        whole[:, :steps],
+        changed="the input, cut short",
+        because="positions count from 0, and max_len itself fits",
+    )
 
 
 @exercise("LearnedPositions", points=4)

@@ -6,6 +6,7 @@ from autograder.checks.compare import (
     assert_shape,
     assert_unchanged,
     assert_zero,
+    expect_no_nan,
     expect_outputs,
     expect_tensor,
     expect_tuple,
@@ -39,6 +40,7 @@ from autograder.checks.tensors import (
     poison_where,
     weights_like,
 )
+from autograder.checks.vacuity import note
 
 __all__ = [
     "CheckFailure",
@@ -62,6 +64,7 @@ __all__ = [
     "describe_tensor",
     "describe_values",
     "exercise",
+    "expect_no_nan",
     "expect_outputs",
     "expect_tensor",
     "expect_tuple",
@@ -72,6 +75,7 @@ __all__ = [
     "gradients",
     "leaf",
     "leaves",
+    "note",
     "other_where",
     "poison_where",
     "tolerance",

@@ -22,6 +22,8 @@ from autograder.checks.describe import (
     unravel,
 )
 from autograder.checks.failure import CheckFailure, Row
+from autograder.checks.tensors import over_leading
+from autograder.checks.vacuity import note
 
 TERMS: Final = 64  # the longest sum in a drawn case, unless its check knows better
 
@@ -111,10 +113,29 @@ def assert_shape(got: Any, shape: Sequence[int], *, what: str = "output", dims: 
 
 
 def assert_unchanged(
-    after: Any, before: Tensor, *, changed: str, because: str | None = None, what: str = "output"
+    after: Any,
+    before: Tensor,
+    *,
+    changed: str,
+    because: str | None = None,
+    what: str = "output",
+    where: Tensor | None = None,
+    computed: bool = True,
 ) -> None:
-    """The same result came out after `changed`."""
+    """The same result came out after `changed`; only where `where` is True, which covers leading dimensions.
+
+    `before` is what the submission computed of finite inputs: it holds no NaN, which would be "unchanged" by
+    anything, and is noted (see vacuity.py). With `computed=False` it is what a submission had to leave alone.
+    """
+    kept = None if where is None else over_leading(where, before)
+    if computed:
+        note(before if kept is None else before[kept], what)
+        expect_no_nan(before if kept is None else before.masked_fill(~kept, 0), what=what)
     try:
+        if kept is not None:
+            # Zeros elsewhere, so that an index in a message is one of the output.
+            after = assert_like(after, before, what=what).detach().masked_fill(~kept, 0)
+            before = before.detach().masked_fill(~kept, 0)
         assert_close(after, before, what=what)
     except CheckFailure as failure:
         rows = [
@@ -152,6 +173,18 @@ def expect_tensor(got: Any, *, what: str = "output") -> Tensor:
     raise CheckFailure(
         ("wrong", f"{what} is not a tensor"), ("expected", "a torch.Tensor"), ("got", describe_type(got))
     )
+
+
+def expect_no_nan(got: Any, *, what: str = "output") -> Tensor:
+    """`got`, which must be a tensor without NaN: a law may take it for equal, or for different, as it likes."""
+    tensor = expect_tensor(got, what=what)
+    if tensor.isnan().any():
+        raise CheckFailure(
+            ("wrong", f"{what} holds {describe_not_finite(tensor.detach())}, of {tensor.numel()} values"),
+            ("expected", "no NaN"),
+            because="the inputs are finite",
+        )
+    return tensor
 
 
 def expect_outputs(got: Any, names: Sequence[str] | None = None) -> tuple[Tensor, ...]:

@@ -28,7 +28,7 @@ from autograder.submission import Submission
 from autograder.worker.client import Zygote
 from autograder.worker.links import RemoteSubmission
 
-_Job = tuple[Submission, "Future[UnitResult]"]
+_Job = tuple[Submission, frozenset[str] | None, "Future[UnitResult]"]
 
 
 class GradingSession:
@@ -51,10 +51,10 @@ class GradingSession:
             self.close()
             raise
 
-    def grade(self, submission: Submission) -> UnitResult:
-        """Run every check of the submission's unit on it."""
+    def grade(self, submission: Submission, exercises: frozenset[str] | None = None) -> UnitResult:
+        """Run every check of the submission's unit on it, or those of some `exercises` only."""
         done: Future[UnitResult] = Future()
-        self._jobs.put((submission, done))
+        self._jobs.put((submission, exercises, done))
         return done.result()
 
     def close(self) -> None:
@@ -124,26 +124,47 @@ class _GradingPlugin:
             return True
         self._ready.set_result(None)
         while (job := self._jobs.get()) is not None:
-            submission, done = job
+            submission, exercises, done = job
             try:
-                done.set_result(self._grade(submission, session.items))
+                done.set_result(self._grade(submission, session.items, exercises))
             except BaseException as error:
                 done.set_exception(error)
         return True
 
-    def _grade(self, submission: Submission, items: list[pytest.Item]) -> UnitResult:
+    def _grade(
+        self, submission: Submission, items: list[pytest.Item], exercises: frozenset[str] | None
+    ) -> UnitResult:
         unit = self._course.unit(submission.unit)
-        remote = self._remote = RemoteSubmission(self._zygote, submission, unit.forbidden, WORKER_LIMITS)
+        wanted = [
+            (item, check)
+            for item in items
+            if (check := item.stash.get(CHECK, None)) is not None
+            and check.unit == unit.name
+            and (exercises is None or check.exercise in exercises)
+        ]
+        # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
+        lanes = {
+            slow: RemoteSubmission(self._zygote, submission, unit.forbidden, WORKER_LIMITS)
+            for slow in (False, True)
+        }
         results: list[CheckResult] = []
         try:
-            for item in items:
-                check = item.stash.get(CHECK, None)
-                if check is not None and check.unit == unit.name:
-                    results.append(self._run(item, check))
+            for _, check in wanted:
+                if check.is_slow and check.id in self._frozen:
+                    self._frozen[check.id].start(lanes[True])
+            for item, check in sorted(wanted, key=lambda pair: pair[1].is_slow):
+                self._remote = lanes[check.is_slow]
+                results.append(self._run(item, check))
         finally:
-            remote.close()
-        exercises = by_exercise(results, self._points[unit.name])
-        return UnitResult(submission.student, unit.name, exercises, remote.layers, submission.notes)
+            for remote in lanes.values():
+                remote.close()
+        points = {e: p for e, p in self._points[unit.name].items() if exercises is None or e in exercises}
+        layers = lanes[False].layers or lanes[True].layers
+        order = {check.id: position for position, (_, check) in enumerate(wanted)}
+        results.sort(key=lambda result: order[result.id])
+        return UnitResult(
+            submission.student, unit.name, by_exercise(results, points), layers, submission.notes
+        )
 
     def _run(self, item: pytest.Item, check: Check) -> CheckResult:
         self._result = None

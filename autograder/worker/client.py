@@ -144,11 +144,19 @@ class Worker:
 
     def receive(self, budget: Budget) -> tuple[wire.FromWorker, list[torch.Tensor]]:
         """The next frame, within what is left of `budget`."""
+        frame = self.receive_bytes(budget)
         try:
-            header, payload = wire.frame_lengths(self._exactly(wire.HEAD_BYTES, budget))
-            return wire.from_worker(self._exactly(header, budget), self._exactly(payload, budget))
+            return wire.from_worker(*frame)
         except wire.WireError as error:
             raise self._lost(WorkerCrashed(f"sent something that is no answer ({error})")) from None
+
+    def receive_bytes(self, budget: Budget) -> tuple[bytes, bytes]:
+        """Header and payload of the next frame as they came."""
+        try:
+            header, payload = wire.frame_lengths(self._exactly(wire.HEAD_BYTES, budget))
+        except wire.WireError as error:
+            raise self._lost(WorkerCrashed(f"sent something that is no answer ({error})")) from None
+        return self._exactly(header, budget), self._exactly(payload, budget)
 
     @property
     def closed(self) -> bool:

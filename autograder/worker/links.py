@@ -8,6 +8,7 @@ leads a check another way, the replay ends with Diverged and the case is run liv
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,30 +125,39 @@ class RemoteSubmission:
     ) -> tuple[wire.Reply, list[torch.Tensor]]:
         """The reply to script `number`, answering callbacks on the way, all within `limit`."""
         with self._charged():
-            return self._reply(number, limit, answer_callback)
-
-    def _reply(
-        self, number: int, limit: TimeLimit, answer_callback: AnswerCallback | None
-    ) -> tuple[wire.Reply, list[torch.Tensor]]:
-        worker = self._living_worker()
-        budget = worker.budget(limit)
-        while True:
-            message, table = worker.receive(budget)
-            if (
-                isinstance(message, wire.Reply)
-                and message.number == number
-                and len(message.results) == len(message.bases)
-            ):
-                return message, table
-            if isinstance(message, wire.Callback) and answer_callback is not None:
+            worker = self._living_worker()
+            budget = worker.budget(limit)
+            while True:
+                message, table = worker.receive(budget)
+                if not isinstance(message, wire.Callback) or answer_callback is None:
+                    return self._checked(message, number), table
                 try:
                     worker.send(answer_callback(message, table))
                 except BaseException:
                     worker.close()  # it waits for an answer that will not come
                     raise
-                continue
-            worker.close()
-            raise WorkerCrashed("sent an answer to no question")
+
+    def reply_bytes(self, limit: TimeLimit) -> tuple[bytes, bytes]:
+        """The next frame as it came."""
+        with self._charged():
+            worker = self._living_worker()
+            return worker.receive_bytes(worker.budget(limit))
+
+    def decode_reply(self, number: int, frame: tuple[bytes, bytes]) -> tuple[wire.Reply, list[torch.Tensor]]:
+        """The frame as the reply to script `number`."""
+        try:
+            message, table = wire.from_worker(*frame)
+        except wire.WireError as error:
+            self.close()
+            raise WorkerCrashed(f"sent something that is no answer ({error})") from None
+        return self._checked(message, number), table
+
+    def _checked(self, message: wire.FromWorker, number: int) -> wire.Reply:
+        if isinstance(message, wire.Reply) and message.number == number:
+            if len(message.results) == len(message.bases):
+                return message
+        self.close()
+        raise WorkerCrashed("sent an answer to no question")
 
     def close(self) -> None:
         if self._worker is not None:
@@ -258,13 +268,39 @@ class Prefetch:
         """How many steps the `i`-th case has."""
         return len(self._transcripts[i].steps)
 
-    def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Iterator[ReplayLink]:
+    def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Iterator[Answer]:
         """Send the frame; each `next` waits for the reply to the next case, within `limit`."""
         remote.use(module)
         remote.send(self._frame)
+        return self._answers(remote, limit)
+
+    def _answers(self, remote: RemoteSubmission, limit: TimeLimit) -> Iterator[Answer]:
         for i, transcript in enumerate(self._transcripts):
-            reply, table = remote.reply(-1 - i, limit)
-            yield ReplayLink(transcript, reply, table)
+            yield Answer(remote, transcript, -1 - i, remote.reply_bytes(limit))
+
+
+class Answer:
+    """The reply to one case that was asked ahead, not yet looked into."""
+
+    def __init__(
+        self, remote: RemoteSubmission, transcript: Transcript, number: int, frame: tuple[bytes, bytes]
+    ) -> None:
+        self._remote = remote
+        self._transcript = transcript
+        self._number = number
+        self._frame = frame
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for replies that are equal to the last bit."""
+        digest = hashlib.blake2b(self._frame[0], digest_size=32)
+        digest.update(self._frame[1])
+        return digest.digest()
+
+    def link(self) -> ReplayLink:
+        """What the check's steps are answered from. Raises WorkerCrashed where the reply is none."""
+        reply, table = self._remote.decode_reply(self._number, self._frame)
+        return ReplayLink(self._transcript, reply, table)
 
 
 def same_tables(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:

@@ -240,17 +240,15 @@ def test_local_attention_of_inputs_in_any_memory_layout_that_are_left_alone(stud
     check_pure(local, case.query, case.keys, case.centre, names=("query", "keys", "centre"))
 
 
-def drawn_keys(case, result):
+def drawn_keys(weights, values, result, because=None):
     """The key that each row of `result` drew; fails where the context is none, or one of weight 0."""
     context, log_prob = expect_tuple(result, 2, DRAW)
-    assert_like(context, case.values[:, 0], what="context", dims="batch d")
-    assert_like(log_prob, case.weights[:, 0], what="log_prob", dims="batch")
+    assert_like(context, values[:, 0], what="context", because=because, dims="batch d")
+    assert_like(log_prob, weights[:, 0], what="log_prob", because=because, dims="batch")
     index = []
-    for row, (got, values, weights) in enumerate(
-        zip(context.detach(), case.values, case.weights, strict=True)
-    ):
-        found = (values == got).all(1)
-        if not found.any() or weights[found] == 0:
+    for row, (got, row_values, row_weights) in enumerate(zip(context.detach(), values, weights, strict=True)):
+        found = (row_values == got).all(1)
+        if not found.any() or row_weights[found] == 0:
             raise CheckFailure(
                 ("expected", f"context[{row}] is one of the row's values, of a key with a weight above 0"),
                 (
@@ -267,7 +265,7 @@ def drawn_keys(case, result):
 @given(case=hard_cases())
 def test_the_context_is_one_value_and_log_prob_the_log_of_its_weight(student, case):
     result = student.hard_attention(case.weights, case.values, generator(case.seed))
-    index = drawn_keys(case, result)
+    index = drawn_keys(case.weights, case.values, result)
     expected = case.weights.gather(1, index[:, None]).squeeze(1).log()
     assert_close(result[1], expected, what="log_prob", because="it is the log of the weight of the key drawn")
 
@@ -277,7 +275,7 @@ def test_the_context_is_one_value_and_log_prob_the_log_of_its_weight(student, ca
 def test_log_prob_is_differentiable_in_the_weights_and_context_in_the_values(student, case):
     weights, values = leaf(case.weights), leaf(case.values)
     result = student.hard_attention(weights, values, generator(case.seed))
-    index = drawn_keys(case, result)
+    index = drawn_keys(case.weights, case.values, result)
     got = gradients(result, (weights, values))
     rows = torch.arange(len(index))
     expected = torch.zeros_like(case.weights), torch.zeros_like(case.values)
@@ -293,11 +291,8 @@ def test_log_prob_is_differentiable_in_the_weights_and_context_in_the_values(stu
 def test_draws_in_any_dtype(student, case):
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
         weights, values = case.weights.to(dtype), case.values.to(dtype)
-        context, log_prob = expect_tuple(
-            student.hard_attention(weights, fresh(values), generator(case.seed)), 2, DRAW
-        )
-        assert_like(context, values[:, 0], what="context", because=f"the inputs are {dtype}", dims="batch d")
-        assert_like(log_prob, weights[:, 0], what="log_prob", because=f"the inputs are {dtype}", dims="batch")
+        result = student.hard_attention(weights, fresh(values), generator(case.seed))
+        drawn_keys(weights, values, result, because=f"the inputs are {dtype}")
 
 
 @exercise("hard_attention", points=8)

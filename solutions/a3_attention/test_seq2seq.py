@@ -16,6 +16,7 @@ from autograder.checks import (
     check_batch_independence,
     check_pure,
     exercise,
+    expect_no_nan,
     expect_outputs,
     weights_like,
 )
@@ -67,7 +68,7 @@ def test_every_real_source_token_matters(student, case, position):
     src[rows, position] = (src[rows, position] + 1) % case.src_vocab
     before, _ = expect_outputs(model(case.src, case.src_lengths, case.tgt_in), OUTPUT)
     after, _ = expect_outputs(model(src, case.src_lengths, case.tgt_in), OUTPUT)
-    same = (after == before).flatten(1).all(1)
+    same = (expect_no_nan(after, what="logits") == expect_no_nan(before, what="logits")).flatten(1).all(1)
     for row in range(len(rows)):
         if rows[row] and same[row]:
             raise CheckFailure(
@@ -82,6 +83,7 @@ def test_every_real_source_token_matters(student, case, position):
 @given(case=seq2seq_cases())
 def test_every_step_asks_with_a_state_of_its_own(student, case):
     _, weights = expect_outputs(case.model(student)(case.src, case.src_lengths, case.tgt_in), OUTPUT)
+    expect_no_nan(weights, what="weights")
     for row, length in enumerate(case.src_lengths.tolist()):
         if length > 1 and weights.shape[1] > 1 and (weights[row] == weights[row, :1]).all():
             raise CheckFailure(
@@ -99,6 +101,8 @@ def test_padding_does_not_change_what_is_decoded(student, case, max_len, more):
     src = torch.where(case.real, case.src, (case.src + 1) % case.src_vocab)
     src = torch.cat([src, src.new_full((len(src), more), case.pad)], dim=1)
     after = student.greedy_decode(model, src, case.src_lengths, case.bos, case.eos, max_len)
+    for decoded in (before, after):
+        expect_id_lists(decoded, len(src), case.eos, max_len)
     if after != before:
         raise CheckFailure(
             ("changed", f"ids on padding of src, and {more} columns of padding appended"),

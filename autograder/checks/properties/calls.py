@@ -6,7 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.checks.compare import assert_close, assert_unchanged, expect_outputs, expect_size, tolerance
+from autograder.checks.compare import (
+    assert_close,
+    assert_unchanged,
+    expect_no_nan,
+    expect_outputs,
+    expect_size,
+    tolerance,
+)
 from autograder.checks.describe import (
     describe_dtype,
     describe_index,
@@ -15,6 +22,7 @@ from autograder.checks.describe import (
 )
 from autograder.checks.failure import CheckFailure
 from autograder.checks.tensors import Outputs, fresh, generator
+from autograder.checks.vacuity import note
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 
@@ -22,7 +30,7 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 def check_pure(f: Callable[..., Any], *inputs: Tensor, names: Sequence[str] | None = None) -> None:
     """A call leaves every input as it was, bit for bit."""
     given = [fresh(x) for x in inputs]
-    f(*given)
+    note(f(*given), "the result")
     for i, (before, after) in enumerate(zip(inputs, given, strict=True)):
         name = names[i] if names else f"input {i}"
         if after.shape != before.shape:
@@ -66,6 +74,8 @@ def check_dtype_and_device(
         results = expect_outputs(_call(f, given, f"with inputs of dtype {describe_dtype(dtype)}"), names)
         if reference is None:
             reference = results
+            for name, wide in zip(names, reference, strict=True):
+                note(expect_no_nan(wide, what=name), name)
         because = f"the inputs are {describe_dtype(dtype)}"
         for name, got, wide in zip(names, results, reference, strict=True):
             if wide.is_floating_point():
