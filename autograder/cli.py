@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,13 @@ def check(
     exercises = {exercise.name: unit for unit in course.units for exercise in unit.exercises}
     if submission is not None and not submission.is_dir():
         raise CourseError(f"{submission} is no folder; name the one that holds the modules.")
+    if worker:
+        _require_worker()
     options = [f"--rootdir={course.root}", "-q", "--no-header", "-rN", "-p", "no:cacheprovider"]
+    # pytest minds that its plugin was imported before it started, namely by this command
+    options.append("-Wignore::pytest.PytestAssertRewriteWarning")
+    if not units:
+        raise CourseError("this course has no unit yet.")
     if what is None:
         paths = [unit.public for unit in units.values()]
     elif what in units:
@@ -74,7 +81,10 @@ def check(
 
 @app.command()
 def grade(
-    submitted: Annotated[Path, typer.Argument(help="The class's folder: SUBMITTED/<student>/<unit>/*.py.")],
+    submitted: Annotated[
+        Path,
+        typer.Argument(metavar="SUBMITTED", help="The class's folder: SUBMITTED/<student>/<unit>/*.py."),
+    ],
     unit: Annotated[str | None, typer.Option(metavar="UNIT", help="Only this unit's submissions.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Grader processes; one a core is plenty.")] = 1,
     json_file: Annotated[
@@ -91,13 +101,9 @@ def grade(
 
     Example: autograder grade submitted --jobs 2 --json results.json
     """
-    try:
-        from autograder.grading.command import grade_class
-    except ImportError as error:
-        raise CourseError(
-            f"grading needs the instructor's packages ({error}); "
-            "install them: pip install -c constraints.txt -e '.[instructor]'."
-        ) from None
+    _require_worker_packages()
+    from autograder.grading.command import grade_class
+
     course = Course.find()
     raise SystemExit(
         grade_class(
@@ -108,7 +114,9 @@ def grade(
 
 @app.command()
 def release(
-    dest: Annotated[Path, typer.Argument(help="The folder to write the student repository to.")],
+    dest: Annotated[
+        Path, typer.Argument(metavar="DEST", help="The folder to write the student repository to.")
+    ],
 ) -> None:
     """Write the repository that students get, after a search for leaks.
 
@@ -142,7 +150,11 @@ def stubs(
         for stub in stale:
             typer.echo(f"{stub} differs from what its solution gives; run: autograder stubs")
         raise SystemExit(1 if stale else 0)
-    write_stubs(course)
+    written = write_stubs(course)
+    for stub in written:
+        typer.echo(f"wrote {stub}")
+    if not written:
+        typer.echo("every stub is what its solution gives.")
 
 
 @app.command()
@@ -154,3 +166,26 @@ def doctor() -> None:
     from autograder.doctor import report
 
     raise SystemExit(report())
+
+
+def _require_worker() -> None:
+    """Say in one sentence why there can be no sandboxed worker here, before anything is run."""
+    _require_worker_packages()
+    from autograder.sandbox import SandboxError, prepare
+
+    try:
+        prepare()
+    except SandboxError as error:
+        raise CourseError(f"{error}; the worker needs it.") from None
+
+
+def _require_worker_packages() -> None:
+    """They are imported late, in processes of their own: what is missing is told here, and once."""
+    for package in ("msgspec", "safetensors"):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise CourseError(
+                f"the worker that runs submissions needs the instructor's packages ({error}); "
+                "install them: pip install -c constraints.txt -e '.[instructor]'."
+            ) from None

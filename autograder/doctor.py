@@ -90,7 +90,11 @@ def version_findings() -> list[Finding]:
     detail = f"missing: {', '.join(missing)}" if missing else "installed"
     found.append(
         Finding(
-            "instructor's extra", not missing, detail, "pip install -c constraints.txt -e '.[instructor]'"
+            "instructor's extra",
+            not missing,
+            detail,
+            "pip install -c constraints.txt -e '.[instructor]'",
+            needed=True,
         )
     )
     return found

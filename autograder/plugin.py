@@ -66,7 +66,7 @@ class CheckPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read the marks, share the points, and make the cases depend on nothing but the check."""
-        self._points = assign_checks(items)
+        self._points = assign_checks(items, self._config.rootpath)
         wanted = self._config.getoption("exercise")
         if wanted is not None:
             others = [
@@ -138,19 +138,36 @@ class CheckPlugin:
         return self._reach
 
 
-def assign_checks(items: list[pytest.Item]) -> dict[str, dict[str, float]]:
-    """Give every item that is a check its Check, with its share; returns each unit's points by exercise."""
+def assign_checks(items: list[pytest.Item], root: Path) -> dict[str, dict[str, float]]:
+    """Give every item that is a check its Check, with its share.
+
+    Returns each unit's points by exercise, in the order of its manifest in the course at `root`.
+    """
     from autograder.trials import seed
 
     found = {item: check for item in items if (check := read_check(item)) is not None}
     points: dict[str, dict[str, float]] = {}
-    for unit in {check.unit for check in found.values()}:
-        shared, points[unit] = share_points(check for check in found.values() if check.unit == unit)
+    for unit in sorted({check.unit for check in found.values()}):
+        shared, totals = share_points(check for check in found.values() if check.unit == unit)
+        points[unit] = {name: totals[name] for name in _exercises(root, unit) if name in totals}
         for item, check in found.items():
             if check.unit == unit:
+                if check.exercise not in points[unit]:
+                    raise pytest.UsageError(
+                        f"{check.id}: {check.exercise} is no exercise of assignments/{unit}/unit.toml."
+                    )
                 item.stash[CHECK] = shared[check.id]
                 seed(item.obj, check)  # type: ignore[attr-defined]
     return points
+
+
+def _exercises(root: Path, unit: str) -> list[str]:
+    from autograder.course import Course, CourseError
+
+    try:
+        return [exercise.name for exercise in Course.find(root).unit(unit).exercises]
+    except CourseError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def arguments(item: pytest.Function) -> dict[str, Any]:

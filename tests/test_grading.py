@@ -345,7 +345,7 @@ def counted(monkeypatch) -> Counter[str]:
         monkeypatch.setattr(owner, name, called)
 
     counting(frozen, "draw_cases")
-    for method in ("_record", "_replay", "_live_link"):
+    for method in ("_record", "_replay", "_live_link", "_student"):
         counting(frozen.FrozenCheck, method)
     return count
 
@@ -422,14 +422,24 @@ def two_steps(tmp_path: Path) -> Course:
     return course
 
 
+ONE_CASE_TWICE = """
+    before = x.tolist()
+    first, second = student.scale(x, 3.0), student.scale(x, 2.0)
+    assert first.tolist() == [3 * value for value in before]
+    assert second.tolist() == [2 * value for value in before]
+"""
+
+
 def test_half_a_replay_leaves_no_trace_in_the_case_that_is_run_live(tmp_path):
-    """To change the case, and then to lead the check another way: what is expected must not follow."""
-    cheat = ARITH.replace(
-        "return x * factor", "x.data.zero_()\n    return x * factor + (0 if x.dim() else 1)"
-    )
-    honest, cheating = grade_sessions(two_steps(tmp_path), submission(), submission(arith=cheat))
+    """To change the case, and so to lead the check another way: what is expected must not follow."""
+    course = two_steps(tmp_path)
+    path = course.assignments / "toy/test_arith.py"
+    text = path.read_text()
+    path.write_text(text[: text.index("    first = student.scale(x, 3.0)")] + ONE_CASE_TWICE)
+    cheat = ARITH.replace("return x * factor", "x.data.zero_()\n    return x * factor")
+    honest, cheating = grade_sessions(course, submission(), submission(arith=cheat))
     assert scores(honest) == FULL
-    assert scores(cheating)["scale"] == 2.25  # 3 of 4 checks
+    assert statuses(cheating, "scale") == ["failed", "passed", "passed", "failed"]
 
 
 POISON = """
@@ -466,13 +476,12 @@ def test_what_a_submission_answered_cannot_hurt_the_next_one(tmp_path):
     assert scores(second) == FULL
 
 
-def test_a_failing_check_is_searched_for_a_small_case_not_for_ever(course, monkeypatch):
-    monkeypatch.setattr(frozen, "MAX_SHRINK_SECONDS", 1.0)
-    slow = ARITH.replace("return x * factor", "import time\n    time.sleep(0.3)\n    return x + factor")
-    start = os.times().elapsed
-    [result] = grade_sessions(course, submission(arith=slow))
-    assert os.times().elapsed - start < 25
+@pytest.mark.parametrize(("seconds", "one"), [(0.0, True), (60.0, False)])
+def test_a_small_case_is_searched_for_but_not_for_ever(course, counted, monkeypatch, seconds, one):
+    monkeypatch.setattr(frozen, "MAX_SHRINK_SECONDS", seconds)
+    [result] = grade_sessions(course, submission(arith=ARITH.replace("x * factor", "x + factor")))
     assert scores(result) == {**FULL, "scale": 1}
+    assert (counted["_student"] == 1) is one
 
 
 def test_an_import_that_hangs_costs_its_module(course, monkeypatch):

@@ -303,7 +303,7 @@ def test_objects_stay_there_and_can_be_passed_on(student):
 
 def test_a_case_begins_anew(remote):
     first = case(remote)
-    stack = first.Stack()
+    stack = first.Stack().push(1)
     second = case(remote)
     second.identity(1)
     with pytest.raises(LookupError):

@@ -1,7 +1,7 @@
 """Public checks of seq2seq.py, the one of what it learns included."""
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assignments.a3_attention import dates
@@ -124,6 +124,7 @@ def test_the_model_is_left_as_it_was(student, case, training):
 
 
 @exercise("train_seq2seq", points=5)
+@settings(max_examples=10)  # each trains a model
 @given(case=seq2seq_cases(n_batches=2), steps=st.integers(1, 5))
 def test_with_a_learning_rate_of_zero_the_losses_repeat_batch_by_batch(student, case, steps):
     model = case.model(student)

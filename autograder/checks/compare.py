@@ -21,7 +21,7 @@ from autograder.checks.describe import (
     first_index,
     unravel,
 )
-from autograder.checks.failure import CheckFailure, Row
+from autograder.checks.failure import CheckFailure, Row, values_are_judged
 from autograder.checks.tensors import over_leading
 from autograder.checks.vacuity import note
 
@@ -57,7 +57,7 @@ def assert_close(
     magnitude expected (one at least), since that is what sums cancel from.
     """
     got = assert_like(got, expected, because=because, what=what, dims=dims)
-    if expected.numel() == 0:
+    if expected.numel() == 0 or not values_are_judged():
         return
     if not (expected.is_floating_point() or expected.is_complex()):
         _report_values(got, expected, got != expected, because, what)
@@ -150,6 +150,8 @@ def assert_zero(
 ) -> None:
     """Exactly 0 everywhere, or at the entries where the mask `where` (broadcast to `got`) is True."""
     got = expect_tensor(got, what=what).detach()
+    if not values_are_judged():
+        return
     wrong = got != 0
     if where is not None:
         wrong = wrong & where
@@ -176,7 +178,7 @@ def expect_tensor(got: Any, *, what: str = "output") -> Tensor:
 
 
 def expect_no_nan(got: Any, *, what: str = "output") -> Tensor:
-    """`got`, which must be a tensor without NaN: a law may take it for equal, or for different, as it likes."""
+    """`got`, which must be a tensor without NaN: that would be "equal" to one law and "changed" to another."""
     tensor = expect_tensor(got, what=what)
     if tensor.isnan().any():
         raise CheckFailure(

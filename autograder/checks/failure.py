@@ -1,8 +1,26 @@
 """The one exception that says to a student what is wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 Row = tuple[str, str]
+
+_JUDGED: ContextVar[bool] = ContextVar("_JUDGED", default=True)
+
+
+@contextmanager
+def values_not_judged() -> Iterator[None]:
+    """Within, assertions look at types and shapes only: the engine tries a check on answers of no meaning."""
+    token = _JUDGED.set(False)
+    try:
+        yield
+    finally:
+        _JUDGED.reset(token)
+
+
+def values_are_judged() -> bool:
+    return _JUDGED.get()
 
 
 class CheckFailure(AssertionError):

@@ -29,17 +29,9 @@ class Seen:
         self._varies = False
 
     def add(self, value: Any, what: str) -> None:
-        """Take in a tensor, a number, or lists of these."""
-        if self._varies:
-            return  # it can only go on varying: right code pays for one look
-        if isinstance(value, list | tuple):
-            for item in value:
-                self.add(item, what)
-        elif isinstance(value, Tensor):
-            if value.numel():
-                self._extend(value.detach(), what)
-        elif isinstance(value, int | float):
-            self._extend(torch.tensor(value), what)
+        """Take in a tensor, a number, a list of things of one kind, or a tuple of different ones."""
+        # "loss of step 3" is the loss as much as that of step 4 is.
+        self._add(value, re.sub(r"\d+", "…", what))
 
     def include(self, other: Seen) -> None:
         """Take in what was seen in another case of the check."""
@@ -62,9 +54,21 @@ class Seen:
             because="a constant obeys this law without computing anything",
         )
 
+    def _add(self, value: Any, what: str) -> None:
+        if self._varies:
+            return  # it can only go on varying: right code pays for one look
+        if isinstance(value, tuple):
+            for i, item in enumerate(value):
+                self._add(item, f"{what}[{i}]")
+        elif isinstance(value, list):
+            for item in value:
+                self._add(item, what)
+        elif isinstance(value, int | float):
+            self._extend(torch.tensor(value), what)
+        elif isinstance(value, Tensor) and value.numel():
+            self._extend(value.detach(), what)
+
     def _extend(self, values: Tensor, what: str) -> None:
-        # "loss of step 3" is the loss as much as that of step 4 is.
-        what = re.sub(r"\d+", "…", what)
         values = torch.view_as_real(values) if values.is_complex() else values
         finite = values[values.isfinite()]
         if finite.numel():
@@ -93,7 +97,7 @@ def watching() -> Iterator[Seen]:
 
 
 def note(value: Any, what: str = "output") -> None:
-    """Tell the engine that the submission computed `value`: a tensor, a number, or lists of these.
+    """Tell the engine that the submission computed `value`: a tensor, a number, a list or tuple of these.
 
     For a law that compares a submission with itself by other means than the assertions of this package,
     which note by themselves. A check whose noted results are constants, all cases taken together, fails;

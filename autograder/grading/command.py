@@ -77,7 +77,8 @@ def grade_class(
             )
         if out is not None:
             _write_reports(out, results)
-    console.print(class_table(results))
+    if results:
+        console.print(class_table(results))
     for rejection in rejected:
         notes.print(Text.assemble(("not graded  ", "bold"), str(rejection)))
     if not tasks and not rejected:

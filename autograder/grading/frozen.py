@@ -16,6 +16,7 @@ import torch
 from hypothesis.errors import UnsatisfiedAssumption
 
 from autograder.check import Check, Failure
+from autograder.checks.failure import values_not_judged
 from autograder.checks.vacuity import Seen, watching
 from autograder.errors import ModuleProblem, WorkerLost
 from autograder.trials import FAILURES, Body, body_of, draw_cases, run_live
@@ -115,7 +116,7 @@ class FrozenCheck:
             return False
         if len(transcript.steps) > 1:
             shadow = ShadowLink(transcript)
-            with contextlib.suppress(Diverged), watching():  # these answers are nobody's
+            with contextlib.suppress(Diverged), watching(), values_not_judged():  # nobody's answers
                 self._run_case(case, shadow)
             if not shadow.all_steps_asked:
                 return False

@@ -69,12 +69,13 @@ class GradingSession:
         self.close()
 
     def _run_pytest(self, course: Course, units: tuple[str, ...]) -> None:
-        # Only this course's own plugin: what else is installed here must not change a score.
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        os.environ.pop("PYTEST_ADDOPTS", None)
+        # Only this course's own plugin: what else is installed or set here must not change a score.
+        for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            os.environ.pop(variable, None)
         paths = [str(path) for unit in units for path in _check_files(course, unit)]
         unused = [f"no:{name}" for name in ("terminal", "cacheprovider", "logging", "doctest", "junitxml")]
-        options = [f"-p{name}" for name in ("autograder.plugin", *unused)] + ["--capture=no"]
+        plugins = [f"-p{name}" for name in ("autograder.plugin", *unused)]
+        options = ["--disable-plugin-autoload", *plugins, "--capture=no"]
         output = io.StringIO()
         try:
             with contextlib.redirect_stderr(output):
@@ -116,7 +117,7 @@ class _GradingPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        self._points = assign_checks(items)
+        self._points = assign_checks(items, self._course.root)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

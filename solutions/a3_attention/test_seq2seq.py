@@ -4,7 +4,7 @@ import itertools
 
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -134,6 +134,7 @@ def telling_eos(decoded, otherwise):
 
 
 @exercise("train_seq2seq", points=5)
+@settings(max_examples=8)  # each trains a model
 @given(case=seq2seq_cases(n_batches=2))
 def test_losses_and_parameters_are_those_of_the_described_steps(student, case):
     lr, steps = 0.05, 4
@@ -170,6 +171,7 @@ def test_losses_and_parameters_are_those_of_the_described_steps(student, case):
 
 
 @exercise("train_seq2seq", points=5)
+@settings(max_examples=10)  # each trains a model
 @given(case=seq2seq_cases(), more=st.integers(1, 3))
 def test_padding_of_the_target_does_not_change_the_loss(student, case, more):
     ((src, src_lengths, tgt),) = case.batches

@@ -1,0 +1,184 @@
+"""The course tests itself, unit by unit: what is right gets full marks, and what is wrong does not."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+if sys.platform != "linux":
+    pytest.skip("grading needs Linux", allow_module_level=True)
+
+from autograder.course import Course, Unit
+from autograder.grading.session import GradingSession
+from autograder.mistakes import Mistake, apply, load_mistakes
+from autograder.results import CheckResult, Status, UnitResult
+from autograder.submission import Submission, read_submission
+
+COURSE = Course(Path(__file__).resolve().parents[1])
+UNITS = {unit.name: unit for unit in COURSE.units if unit.hidden is not None}
+MISTAKES = {
+    f"{name}-{mistake.exercise}-{mistake.name}": (name, mistake)
+    for name in UNITS
+    for mistake in load_mistakes(COURSE.solutions / name / "mistakes.toml")
+}
+ALTERNATIVES = {
+    f"{name}-{folder.name}": (name, folder)
+    for name in UNITS
+    for folder in sorted((COURSE.solutions / name / "alternatives").iterdir())
+}
+
+
+class GradedUnit:
+    """A unit, its session, and what its solution was given there."""
+
+    def __init__(self, unit: Unit, session: GradingSession) -> None:
+        self.unit = unit
+        self._session = session
+        self.solution = self.read(COURSE.solutions / unit.name)
+        self.result = self.grade(self.solution)  # first: what comes later is asked ahead
+
+    def read(self, folder: Path) -> Submission:
+        return read_submission(folder, self.unit.modules, "student", self.unit.name)
+
+    def grade(self, submission: Submission, *exercises: str) -> UnitResult:
+        return self._session.grade(submission, exercises=frozenset(exercises) or None)
+
+    def with_mistake(self, mistake: Mistake) -> Submission:
+        wrong = apply(mistake, self.solution.sources[mistake.module])
+        return replace(self.solution, sources={**self.solution.sources, mistake.module: wrong})
+
+
+@pytest.fixture(scope="module")
+def graded(request: pytest.FixtureRequest) -> Iterator[GradedUnit]:
+    unit = UNITS[request.param]
+    with GradingSession(COURSE, (unit.name,)) as session:
+        yield GradedUnit(unit, session)
+
+
+EACH_UNIT = pytest.mark.parametrize("graded", UNITS, indirect=True, scope="module")
+
+
+def checks_of(result: UnitResult) -> list[CheckResult]:
+    return [check for exercise in result.exercises for check in exercise.checks]
+
+
+def failures(result: UnitResult) -> str:
+    """Every check that did not pass, for the message of an assertion."""
+    return "\n".join(
+        f"{check.status} {check.id}\n{check.message}"
+        for check in checks_of(result)
+        if check.status is not Status.PASSED
+    )
+
+
+def pytest_counts(unit: Unit, submission: Path) -> tuple[dict[str, int], str]:
+    """What `pytest` counts in its own process, of public and hidden checks, and all that it printed."""
+    hidden = sorted(map(str, (COURSE.solutions / unit.name).glob("test_*.py")))
+    options = ["-q", "-p", "no:cacheprovider", f"--submission={submission}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(unit.public), *hidden],
+        cwd=COURSE.root,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    summary = done.stdout.rstrip().rpartition("\n")[2]
+    counts = {
+        word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|error)", summary)
+    }
+    return counts, done.stdout + done.stderr
+
+
+# ----------------------------------------------------------------------- what is right, and what is missing
+
+
+@EACH_UNIT
+def test_the_solution_gets_full_marks_in_the_worker(graded: GradedUnit) -> None:
+    assert failures(graded.result) == ""
+    assert graded.result.score == graded.result.max_score
+
+
+@EACH_UNIT
+def test_the_solution_passes_the_same_checks_in_this_process(graded: GradedUnit) -> None:
+    counts, output = pytest_counts(graded.unit, COURSE.solutions / graded.unit.name)
+    assert counts == {"passed": len(checks_of(graded.result))}, output
+
+
+@EACH_UNIT
+def test_the_stubs_fail_every_check_in_the_worker(graded: GradedUnit) -> None:
+    result = graded.grade(graded.read(graded.unit.public))
+    passed = [check.id for check in checks_of(result) if check.status is not Status.FAILED]
+    assert passed == []
+    assert {exercise.name: exercise.score for exercise in result.exercises if exercise.score} == {}
+    assert all("raises NotImplementedError" in check.message for check in checks_of(result))
+
+
+@EACH_UNIT
+def test_the_stubs_fail_every_check_in_this_process(graded: GradedUnit) -> None:
+    counts, output = pytest_counts(graded.unit, graded.unit.public)
+    assert counts == {"failed": len(checks_of(graded.result))}, output
+
+
+@pytest.mark.parametrize(
+    ("graded", "folder"), ALTERNATIVES.values(), ids=ALTERNATIVES, indirect=["graded"], scope="module"
+)
+def test_another_style_gets_full_marks(graded: GradedUnit, folder: Path) -> None:
+    result = graded.grade(graded.read(folder))
+    assert failures(result) == ""
+    assert result.score == result.max_score
+
+
+# ----------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("graded", "mistake"), MISTAKES.values(), ids=MISTAKES, indirect=["graded"], scope="module"
+)
+def test_a_mistake_loses_points_in_its_exercise(graded: GradedUnit, mistake: Mistake) -> None:
+    result = graded.grade(graded.with_mistake(mistake), mistake.exercise)
+    assert [exercise.name for exercise in result.exercises] == [mistake.exercise]
+    assert result.score < result.max_score
+
+
+@EACH_UNIT
+def test_grading_again_gives_the_same_result(graded: GradedUnit) -> None:
+    assert graded.grade(graded.solution) == graded.result
+    mistake = next(mistake for name, mistake in MISTAKES.values() if name == graded.unit.name)
+    first, again = (graded.grade(graded.with_mistake(mistake)) for _ in range(2))
+    assert first == again
+    assert first != graded.result
+
+
+# ------------------------------------------------------------------------------------- what a unit is made of
+
+
+@EACH_UNIT
+def test_every_exercise_has_public_and_hidden_checks_in_its_modules_files(graded: GradedUnit) -> None:
+    exercises = graded.result.exercises
+    assert [exercise.name for exercise in exercises] == [each.name for each in graded.unit.exercises]
+    for declared, exercise in zip(graded.unit.exercises, exercises, strict=True):
+        sides = {check.id.partition("::")[0] for check in exercise.checks}
+        assert sides == {
+            f"{side}/{graded.unit.name}/test_{declared.module}.py" for side in ("assignments", "solutions")
+        }, declared.name
+
+
+@EACH_UNIT
+def test_the_points_of_a_unit_sum_to_a_hundred(graded: GradedUnit) -> None:
+    assert graded.result.max_score == 100
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_has_its_share_of_mistakes_and_alternatives(unit: str) -> None:
+    mistakes = [mistake for name, mistake in MISTAKES.values() if name == unit]
+    assert len(mistakes) >= 25
+    assert {mistake.exercise for mistake in mistakes} == {each.name for each in UNITS[unit].exercises}
+    assert len([name for name, _ in ALTERNATIVES.values() if name == unit]) >= 2
