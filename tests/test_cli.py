@@ -112,7 +112,7 @@ def test_check_tells_what_is_wrong_with_ones_own_work(tmp_path: Path) -> None:
     done = autograder("check", "toy", cwd=course.assignments / "toy")
     assert (done.returncode, done.stderr) == (1, "")
     assert re.search(
-        r"scale · scales every element   0 of 1 point\n.*?\n  expected +\S.*\n  got +\S", done.stdout
+        r"scale · scales every element   0 of 1 point\n(?:  .*\n)*  expected +\S.*\n  got +\S", done.stdout
     )
     assert "Traceback" not in done.stdout
     assert re.search(r"│ noise +│ +1 of 1 │ 2 of 2 │", done.stdout)

@@ -23,16 +23,8 @@ from autograder.submission import Submission, read_submission
 
 COURSE = Course(Path(__file__).resolve().parents[1])
 UNITS = {unit.name: unit for unit in COURSE.units if unit.hidden is not None}
-MISTAKES = {
-    f"{name}-{mistake.exercise}-{mistake.name}": (name, mistake)
-    for name in UNITS
-    for mistake in load_mistakes(COURSE.solutions / name / "mistakes.toml")
-}
-ALTERNATIVES = {
-    f"{name}-{folder.name}": (name, folder)
-    for name in UNITS
-    for folder in sorted((COURSE.solutions / name / "alternatives").iterdir())
-}
+MISTAKES = {name: load_mistakes(COURSE.solutions / name / "mistakes.toml") for name in UNITS}
+ALTERNATIVES = {name: sorted((COURSE.solutions / name / "alternatives").iterdir()) for name in UNITS}
 
 
 class GradedUnit:
@@ -55,14 +47,12 @@ class GradedUnit:
         return replace(self.solution, sources={**self.solution.sources, mistake.module: wrong})
 
 
-@pytest.fixture(scope="module")
+# No test has `graded` among its own parameters: pytest would open a unit's session anew for each of them.
+@pytest.fixture(scope="module", params=UNITS)
 def graded(request: pytest.FixtureRequest) -> Iterator[GradedUnit]:
     unit = UNITS[request.param]
     with GradingSession(COURSE, (unit.name,)) as session:
         yield GradedUnit(unit, session)
-
-
-EACH_UNIT = pytest.mark.parametrize("graded", UNITS, indirect=True, scope="module")
 
 
 def checks_of(result: UnitResult) -> list[CheckResult]:
@@ -100,19 +90,16 @@ def pytest_counts(unit: Unit, submission: Path) -> tuple[dict[str, int], str]:
 # ----------------------------------------------------------------------- what is right, and what is missing
 
 
-@EACH_UNIT
 def test_the_solution_gets_full_marks_in_the_worker(graded: GradedUnit) -> None:
     assert failures(graded.result) == ""
     assert graded.result.score == graded.result.max_score
 
 
-@EACH_UNIT
 def test_the_solution_passes_the_same_checks_in_this_process(graded: GradedUnit) -> None:
     counts, output = pytest_counts(graded.unit, COURSE.solutions / graded.unit.name)
     assert counts == {"passed": len(checks_of(graded.result))}, output
 
 
-@EACH_UNIT
 def test_the_stubs_fail_every_check_in_the_worker(graded: GradedUnit) -> None:
     result = graded.grade(graded.read(graded.unit.public))
     passed = [check.id for check in checks_of(result) if check.status is not Status.FAILED]
@@ -121,38 +108,34 @@ def test_the_stubs_fail_every_check_in_the_worker(graded: GradedUnit) -> None:
     assert all("raises NotImplementedError" in check.message for check in checks_of(result))
 
 
-@EACH_UNIT
 def test_the_stubs_fail_every_check_in_this_process(graded: GradedUnit) -> None:
     counts, output = pytest_counts(graded.unit, graded.unit.public)
     assert counts == {"failed": len(checks_of(graded.result))}, output
 
 
-@pytest.mark.parametrize(
-    ("graded", "folder"), ALTERNATIVES.values(), ids=ALTERNATIVES, indirect=["graded"], scope="module"
-)
-def test_another_style_gets_full_marks(graded: GradedUnit, folder: Path) -> None:
-    result = graded.grade(graded.read(folder))
-    assert failures(result) == ""
-    assert result.score == result.max_score
+def test_every_other_style_gets_full_marks(graded: GradedUnit) -> None:
+    results = {folder.name: graded.grade(graded.read(folder)) for folder in ALTERNATIVES[graded.unit.name]}
+    assert {style: failures(result) for style, result in results.items()} == dict.fromkeys(results, "")
+    assert {result.score for result in results.values()} == {graded.result.max_score}
 
 
-# ----------------------------------------------------------------------------------------------- mistakes
+# ------------------------------------------------------------------------------------------------- mistakes
 
 
-@pytest.mark.parametrize(
-    ("graded", "mistake"), MISTAKES.values(), ids=MISTAKES, indirect=["graded"], scope="module"
-)
-def test_a_mistake_loses_points_in_its_exercise(graded: GradedUnit, mistake: Mistake) -> None:
-    result = graded.grade(graded.with_mistake(mistake), mistake.exercise)
-    assert [exercise.name for exercise in result.exercises] == [mistake.exercise]
-    assert result.score < result.max_score
+def test_every_mistake_loses_points_in_its_exercise(graded: GradedUnit) -> None:
+    survivors = []
+    for mistake in MISTAKES[graded.unit.name]:
+        [exercise] = graded.grade(graded.with_mistake(mistake), mistake.exercise).exercises
+        assert exercise.name == mistake.exercise
+        if exercise.score == exercise.max_score:
+            survivors.append(f"{mistake.exercise}: {mistake.name}")
+    assert survivors == []
 
 
-@EACH_UNIT
 def test_grading_again_gives_the_same_result(graded: GradedUnit) -> None:
     assert graded.grade(graded.solution) == graded.result
-    mistake = next(mistake for name, mistake in MISTAKES.values() if name == graded.unit.name)
-    first, again = (graded.grade(graded.with_mistake(mistake)) for _ in range(2))
+    mistaken = graded.with_mistake(MISTAKES[graded.unit.name][0])
+    first, again = graded.grade(mistaken), graded.grade(mistaken)
     assert first == again
     assert first != graded.result
 
@@ -160,7 +143,6 @@ def test_grading_again_gives_the_same_result(graded: GradedUnit) -> None:
 # ------------------------------------------------------------------------------------- what a unit is made of
 
 
-@EACH_UNIT
 def test_every_exercise_has_public_and_hidden_checks_in_its_modules_files(graded: GradedUnit) -> None:
     exercises = graded.result.exercises
     assert [exercise.name for exercise in exercises] == [each.name for each in graded.unit.exercises]
@@ -171,14 +153,12 @@ def test_every_exercise_has_public_and_hidden_checks_in_its_modules_files(graded
         }, declared.name
 
 
-@EACH_UNIT
 def test_the_points_of_a_unit_sum_to_a_hundred(graded: GradedUnit) -> None:
     assert graded.result.max_score == 100
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_unit_has_its_share_of_mistakes_and_alternatives(unit: str) -> None:
-    mistakes = [mistake for name, mistake in MISTAKES.values() if name == unit]
-    assert len(mistakes) >= 25
-    assert {mistake.exercise for mistake in mistakes} == {each.name for each in UNITS[unit].exercises}
-    assert len([name for name, _ in ALTERNATIVES.values() if name == unit]) >= 2
+    assert len(MISTAKES[unit]) >= 25
+    assert {mistake.exercise for mistake in MISTAKES[unit]} == {each.name for each in UNITS[unit].exercises}
+    assert len(ALTERNATIVES[unit]) >= 2
