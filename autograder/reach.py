@@ -12,7 +12,7 @@ from autograder.submission import Submission, read_submission
 
 if TYPE_CHECKING:
     from autograder.local import LocalSubmission
-    from autograder.worker.links import RemoteSubmission
+    from autograder.worker.reached import RemoteSubmission
 
 # One worker's share of the machine, over its whole life; calls have limits of their own.
 WORKER_LIMITS = {"memory_bytes": 4 << 30, "cpu_seconds": 1800}
@@ -106,7 +106,7 @@ class WorkerReach:
         self._zygote.close()
 
     def _remote(self, unit: str) -> RemoteSubmission:
-        from autograder.worker.links import RemoteSubmission
+        from autograder.worker.reached import RemoteSubmission
 
         if unit not in self._remotes:
             submission = find_submission(self._course, unit, self._folder)

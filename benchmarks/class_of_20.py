@@ -1,4 +1,4 @@
-"""One class graded twice in one run: by a cold pytest for each submission, and by `autograder grade --jobs 1`.
+"""One class graded twice in one run: a cold pytest for each submission, and one `autograder grade --jobs 1`.
 
     python benchmarks/class_of_20.py [--students 20]
 

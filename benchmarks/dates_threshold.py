@@ -2,8 +2,8 @@
 
     python benchmarks/dates_threshold.py [--seeds 10] [--mistake-seeds 3]
 
-Trains on the dates as the check does: the solution and the alternatives with several seeds, then every listed
-mistake of seq2seq.py. Prints the share of test dates written exactly right, least to greatest, and CPU seconds.
+Trains on the dates as the check does: the solution and the alternatives with several seeds, then every
+listed mistake of seq2seq.py. Prints the share of test dates written exactly right, least to greatest, and CPU seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ UNIT = "a3_attention"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--mistake-seeds", type=int, default=3)
     options = parser.parse_args()

@@ -12,7 +12,7 @@ from babel.dates import format_date
 TRAIN, TEST = 4000, 500
 SEED = 20250301
 FIRST, LAST = datetime.date(1950, 1, 1), datetime.date(2049, 12, 31)
-# Left out: "short", since 03/04/98 is in March here and in April there, and "full", whose weekday only makes it longer.
+# Left out: "short", since 03/04/98 is in March here and in April there, and "full", which is long.
 FORMATS = [(locale, length) for locale in ("en_GB", "en_US") for length in ("medium", "long")]
 
 

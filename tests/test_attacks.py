@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from autograder.worker import links
+from autograder.worker import reached
 from autograder.worker.client import TimeLimit
 from tests.toy import (
     FULL,
@@ -419,7 +419,7 @@ def noise(n, generator):
 @pytest.fixture
 def short_limits(monkeypatch):
     monkeypatch.setattr(TimeLimit, "wall", property(lambda self: 1.5))
-    monkeypatch.setattr(links, "IMPORT_LIMIT", TimeLimit(cpu=0.5))
+    monkeypatch.setattr(reached, "IMPORT_LIMIT", TimeLimit(cpu=0.5))
 
 
 def test_who_waits_loses_his_checks_and_nobody_elses(world, short_limits):
@@ -445,7 +445,7 @@ def test_who_waits_loses_his_checks_and_nobody_elses(world, short_limits):
 
 
 def test_a_submission_may_not_keep_its_grader_for_ever(world, monkeypatch):
-    monkeypatch.setattr(links, "SUBMISSION_SECONDS", 1.0)
+    monkeypatch.setattr(reached, "SUBMISSION_SECONDS", 1.0)
     dawdling = HONEST["arith"].replace("    return", "    import time\n    time.sleep(0.3)\n    return")
     slow, after = grade(world.course, [submission(arith=dawdling), submission()])
     assert statuses(slow, "train") == ["timeout"]

@@ -1,5 +1,6 @@
 """The author's library: assertions and properties pass on right code and say what is wrong in wrong code."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +31,7 @@ from autograder.checks import (
     describe_case,
     describe_tensor,
     exercise,
+    expect_no_nan,
     expect_outputs,
     expect_tuple,
     expect_value_error,
@@ -37,6 +39,7 @@ from autograder.checks import (
     generator,
     gradients,
     leaf,
+    note,
     other_where,
     poison_where,
     tolerance,
@@ -54,6 +57,7 @@ from autograder.checks.strategies import (
     tensors,
     token_ids,
 )
+from autograder.checks.vacuity import Seen, watching
 
 F64 = torch.float64
 
@@ -260,6 +264,22 @@ class TestOtherAssertions:
             "got       [1.0]",
             "because   it is masked",
         ]
+
+    def test_unchanged_in_part(self) -> None:
+        before, after = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [5.0, 4.0]])
+        assert_unchanged(after, before, changed="row 1", where=torch.tensor([True, False]))
+        with pytest.raises(CheckFailure, match=r"where     output\[1, 0\]"):
+            assert_unchanged(after, before, changed="row 1", where=torch.tensor([False, True]))
+
+    def test_nan_is_not_unchanged(self) -> None:
+        x = torch.tensor([1.0, torch.nan])
+        with pytest.raises(CheckFailure, match=r"output holds 1 NaN \(first at \[1\]\), of 2 values"):
+            assert_unchanged(x, x, changed="nothing")
+        with pytest.raises(CheckFailure, match="1 NaN"):
+            assert_unchanged(x, x, changed="nothing", where=torch.tensor([False, True]))
+        assert_unchanged(x, x, changed="nothing", where=torch.tensor([True, False]))
+        assert_unchanged(x, x, changed="nothing: it was only looked at", computed=False)
+        assert expect_no_nan(x[:1]) is not None
 
     def test_zero(self) -> None:
         x = torch.tensor([[0.0, 2.0], [0.0, 1e-30]])
@@ -630,6 +650,120 @@ class TestCalls:
 
         with pytest.raises(NotImplementedError):
             check(stub)
+
+
+LAWS: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor], None]] = {
+    "pure": lambda f, x: check_pure(f, x),
+    "dtype": lambda f, x: check_dtype_and_device(f, [x]),
+    "batch": lambda f, x: check_batch_independence(f, [x]),
+    "layouts": lambda f, x: check_layouts(f, [x]),
+    "generator": lambda f, x: check_deterministic_under_generator(lambda g: burnt(g, f(x)), 1, varies=False),
+    "equivariance": lambda f, x: check_permutation_equivariance(f, x, dim=1, perm=PERM, because=""),
+    "invariance": lambda f, x: check_permutation_invariance(
+        lambda x: f(x).sum(1), [x], dims=(1,), perm=PERM, because=""
+    ),
+    "ignores": lambda f, x: check_ignores(
+        f, [x], [LAST_STEP], keep=[~LAST_STEP], changed="the last step", because="", not_finite=False
+    ),
+    "causal": lambda f, x: check_causal(f, x, at=1),
+    "by hand": lambda f, x: note(f(x).tolist()),
+}
+LAST_STEP = torch.tensor([False, False, True]).expand(2, 3)
+
+
+def burnt(g: torch.Generator, x: Tensor) -> Tensor:
+    """`x`, for which a draw was made."""
+    torch.rand(1, generator=g)
+    return x
+
+
+class TestVacuity:
+    """A law that a constant obeys is no achievement, over all cases; in one case a constant can be right."""
+
+    # One case to which zeros are the right answer, and others.
+    cases = (torch.zeros(2, 3, 4, dtype=F64), *(numbers(2, 3, 4, seed=seed) for seed in (1, 2, 3)))
+
+    @pytest.mark.parametrize("law", LAWS)
+    @pytest.mark.parametrize("value", [0.0, 1.0, -0.5])
+    def test_a_constant_obeys_in_vain(self, law: str, value: float) -> None:
+        with watching() as seen:
+            for x in self.cases:
+                LAWS[law](lambda x: torch.full_like(x, value), x)
+        assert seen.is_vacuous
+
+    @pytest.mark.parametrize("law", sorted(LAWS.keys() - {"pure", "by hand"}))
+    def test_nan_does_not_obey(self, law: str) -> None:
+        with pytest.raises(CheckFailure, match="NaN"):
+            LAWS[law](lambda x: torch.full_like(x, torch.nan), self.cases[1])
+
+    @pytest.mark.parametrize("law", LAWS)
+    def test_right_code_is_constant_in_some_cases_only(self, law: str) -> None:
+        with watching() as seen:
+            for x in self.cases:
+                LAWS[law](lambda x: 2 * x, x)
+        assert not seen.is_vacuous
+
+    def test_what_was_only_left_alone_is_not_computed(self) -> None:
+        with watching() as seen:
+            check_pure(lambda x: None, X)
+            assert_unchanged(torch.ones(2), torch.ones(2), changed="nothing", computed=False)
+        assert not seen.is_vacuous
+
+    @pytest.mark.parametrize(
+        ("values", "vacuous"),
+        [
+            ([torch.zeros(0)], False),
+            ([torch.zeros(2), torch.zeros(3)], True),
+            ([torch.zeros(2), torch.tensor([0.0, 1.0])], False),
+            ([torch.tensor([torch.inf, 1.0]), torch.tensor([torch.nan, 1.0])], True),
+            ([torch.tensor([torch.nan, -torch.inf])], True),
+            ([torch.tensor([True, True]), torch.tensor([False])], False),
+            ([torch.tensor([True]), True], True),
+            ([torch.full((2,), 2**40)], True),
+            ([torch.full((2,), 1 + 1j)], True),
+            ([[3, 3], [3], []], True),
+            ([[3], [4]], False),
+            ([(torch.zeros(2), torch.ones(2)), (torch.zeros(1), torch.ones(1))], True),
+            ([None, "a"], False),
+        ],
+    )
+    def test_one_finite_value_is_none(self, values: list[object], vacuous: bool) -> None:
+        with watching() as seen:
+            for value in values:
+                note(value)
+        assert seen.is_vacuous == vacuous
+
+    def test_each_result_is_looked_at_by_itself(self) -> None:
+        with watching() as seen:
+            for step in range(3):
+                note(torch.zeros(2), "context")
+                note(1.0, f"loss of step {step}")
+        assert seen.is_vacuous
+        assert str(seen.failure()).splitlines() == [
+            "wrong    context is 0.0, loss of step … is 1.0 in every case, whatever goes in",
+            "because  a constant obeys this law without computing anything",
+        ]
+        note(torch.ones(2), "context")  # nobody is watching any more
+        assert seen.is_vacuous
+
+    def test_what_was_seen_apart_counts_together(self) -> None:
+        with watching() as all_cases:
+            for value in (0.0, 1.0):
+                with watching() as one_case:
+                    note(value)
+                assert one_case.is_vacuous
+                all_cases.include(one_case)
+        assert not all_cases.is_vacuous
+
+    def test_the_failure_names_the_constant(self) -> None:
+        seen = Seen()
+        seen.add(torch.tensor([torch.inf]), "logits")
+        assert seen.failure().rows == (
+            ("wrong", "logits is NaN or infinite in every case, whatever goes in"),
+        )
+        seen = Seen()
+        seen.add((torch.full((2,), 3), 3), "ids")
+        assert seen.failure().rows == (("wrong", "every result is 3 in every case, whatever goes in"),)
 
 
 @given(x=tensors((2, 3)))

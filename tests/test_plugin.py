@@ -47,7 +47,7 @@ def test_the_solution_passes_and_the_table_says_so(way):
 
 @WAYS
 def test_a_stub_fails_every_check_and_is_told_where(tmp_path, way):
-    stub = "def {0}(*args):\n    raise NotImplementedError()\n\ndef {1}(*args):\n    raise NotImplementedError()\n"
+    stub = "\n\n".join(f"def {{{i}}}(*args):\n    raise NotImplementedError()" for i in range(2))
     folder = write(
         tmp_path / "stub", arith=stub.format("scale", "noise"), layers=stub.format("Affine", "train")
     )

@@ -21,7 +21,8 @@ from autograder.reach import WORKER_LIMITS
 from autograder.submission import Submission
 from autograder.worker import wire
 from autograder.worker.client import TimeLimit, Zygote
-from autograder.worker.links import Diverged, LiveLink, Prefetch, RemoteSubmission
+from autograder.worker.links import Diverged, LiveLink, Prefetch
+from autograder.worker.reached import RemoteSubmission
 from autograder.worker.remote import RemoteStudent
 from autograder.worker.values import same_bits
 from tests import sample
@@ -620,8 +621,10 @@ def recorded(remote: RemoteSubmission) -> tuple[list[Any], Prefetch]:
 
 def test_a_replay_is_what_live_calls_are(recorded, new_remote):
     live, prefetch = recorded
-    links = prefetch.start(new_remote(), "sample", LIMIT)
-    replayed = [body(RemoteStudent("sample", link), x) for link, x in zip(links, CASES, strict=True)]
+    answers = prefetch.start(new_remote(), "sample", LIMIT)
+    replayed = [
+        body(RemoteStudent("sample", answer.link()), x) for answer, x in zip(answers, CASES, strict=True)
+    ]
     assert_equal(replayed, live)
 
 
@@ -636,11 +639,11 @@ def test_a_replay_is_what_live_calls_are(recorded, new_remote):
 def test_who_leads_the_check_another_way_diverges_or_answers_for_himself(recorded, new_remote, old, new):
     _, prefetch = recorded
     assert old in SOURCE
-    links = prefetch.start(new_remote(sample=SOURCE.replace(old, new)), "sample", LIMIT)
+    answers = prefetch.start(new_remote(sample=SOURCE.replace(old, new)), "sample", LIMIT)
     outcomes = []
-    for link, x in zip(links, CASES, strict=True):
+    for answer, x in zip(answers, CASES, strict=True):
         try:
-            outcomes.append(body(RemoteStudent("sample", link), x))
+            outcomes.append(body(RemoteStudent("sample", answer.link()), x))
         except Diverged:
             outcomes.append("diverged")
         except pytest.fail.Exception:
@@ -676,17 +679,17 @@ square = torch.ones(2, 2)
 def test_another_question_than_the_recorded_one_diverges(remote, ask):
     link = LiveLink(remote, "sample", LIMIT, record=True)
     RemoteStudent("sample", link).matmul(square, square.clone())
-    [replay] = Prefetch([link.transcript]).start(remote, "sample", LIMIT)
+    [answer] = Prefetch([link.transcript]).start(remote, "sample", LIMIT)
     with pytest.raises(Diverged):
-        ask(RemoteStudent("sample", replay))
+        ask(RemoteStudent("sample", answer.link()))
 
 
 def test_a_divergence_is_not_caught_as_an_error_of_the_submission(remote):
     link = LiveLink(remote, "sample", LIMIT, record=True)
     y = RemoteStudent("sample", link).cube_then_sine(leaf(2))
     y.sum().backward()
-    [replay] = Prefetch([link.transcript]).start(remote, "sample", LIMIT)
-    y = RemoteStudent("sample", replay).cube_then_sine(leaf(2)) * 2
+    [answer] = Prefetch([link.transcript]).start(remote, "sample", LIMIT)
+    y = RemoteStudent("sample", answer.link()).cube_then_sine(leaf(2)) * 2
     with pytest.raises(Diverged), contextlib.suppress(Exception):  # also out of autograd's engine
         y.sum().backward()
 
@@ -696,11 +699,11 @@ def test_a_worker_lost_in_the_middle_ends_the_answers(recorded, new_remote):
     count = "COUNT = []\n\n\ndef train(model, x, y, steps):\n    COUNT.append(1)\n"
     leaving = count + "    if len(COUNT) == 2:\n        os._exit(4)\n"
     source = SOURCE.replace("def train(model, x, y, steps):\n", leaving)
-    links = prefetch.start(new_remote(sample=source), "sample", LIMIT)
-    next(links)
+    answers = prefetch.start(new_remote(sample=source), "sample", LIMIT)
+    next(answers)
     with pytest.raises(WorkerLost, match="exit status 4"):
-        next(links)
-    assert list(links) == []
+        next(answers)
+    assert list(answers) == []
 
 
 def test_a_call_that_calls_back_is_not_replayed(remote):

@@ -178,7 +178,7 @@ def expect_tensor(got: Any, *, what: str = "output") -> Tensor:
 
 
 def expect_no_nan(got: Any, *, what: str = "output") -> Tensor:
-    """`got`, which must be a tensor without NaN: that would be "equal" to one law and "changed" to another."""
+    """`got`, which must be a tensor without NaN: one law would take that for equal, another for changed."""
     tensor = expect_tensor(got, what=what)
     if tensor.isnan().any():
         raise CheckFailure(

@@ -26,10 +26,10 @@ from autograder.worker.links import (
     Diverged,
     LiveLink,
     Prefetch,
-    RemoteSubmission,
     ReplayLink,
     Transcript,
 )
+from autograder.worker.reached import RemoteSubmission
 from autograder.worker.remote import RemoteStudent
 from autograder.worker.shadow import ShadowLink
 from autograder.worker.wire import WireError

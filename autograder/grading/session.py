@@ -26,7 +26,7 @@ from autograder.reach import WORKER_LIMITS
 from autograder.results import CheckResult, Status, UnitResult, by_exercise
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
-from autograder.worker.links import RemoteSubmission
+from autograder.worker.reached import RemoteSubmission
 
 _Job = tuple[Submission, frozenset[str] | None, "Future[UnitResult]"]
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 
 from autograder.worker import wire
-from autograder.worker.links import AnswerCallback, Diverged, Transcript, same_tables
+from autograder.worker.links import Diverged, Transcript, same_tables
+from autograder.worker.reached import AnswerCallback
 
 
 class ShadowLink:

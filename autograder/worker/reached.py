@@ -1,0 +1,145 @@
+"""A submission behind a worker that is forked when needed, and again when it was lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from autograder.errors import ModuleProblem, WorkerCrashed, WorkerLost, WorkerTimeout
+from autograder.submission import Submission
+from autograder.worker import wire
+from autograder.worker.client import TimeLimit, Worker, Zygote
+from autograder.worker.errors import student_error
+
+IMPORT_LIMIT = TimeLimit(cpu=10)
+# What a submission may keep its grader waiting in all: a hundred times what a slow one takes.
+SUBMISSION_SECONDS = 900.0
+
+AnswerCallback = Callable[[wire.Callback, list[torch.Tensor]], bytes]
+
+
+class RemoteSubmission:
+    """One submission behind a worker, which is forked when needed and again when it was lost.
+
+    `layers` are the layers of the lock-down that its workers reported.
+    """
+
+    def __init__(
+        self, zygote: Zygote, submission: Submission, forbidden: tuple[str, ...], limits: dict[str, int]
+    ) -> None:
+        self.submission = submission
+        self.layers: tuple[str, ...] = ()
+        self.seconds_left = SUBMISSION_SECONDS
+        self._zygote = zygote
+        self._forbidden = forbidden
+        self._limits = limits
+        self._worker: Worker | None = None
+        self._imported: set[str] = set()
+        self._broken: dict[str, Exception] = {}
+        self._scripts = 0
+
+    def use(self, module: str) -> None:
+        """Make sure that `module` is imported in a living worker.
+
+        Raises what makes the module unusable, again each time, without a second attempt.
+        """
+        if module in self.submission.problems:
+            raise ModuleProblem(self.submission.problems[module])
+        if module in self._broken:
+            raise self._broken[module]
+        if self._worker is not None and self._worker.ended:
+            self.close()  # it died between two cases: neither this case nor this module is to blame
+        worker = self._living_worker()
+        if module in self._imported:
+            return
+        number = self.next_number()
+        try:
+            worker.send(wire.pack(wire.Request([wire.Script(number, [wire.Import(module)], [0])])))
+            reply, _ = self.reply(number, IMPORT_LIMIT)
+        except WorkerLost as error:
+            self._broken[module] = type(error)(f"{error} while {module}.py was imported")
+            raise self._broken[module] from None
+        for result in reply.results:
+            if isinstance(result, wire.Raised):
+                self._broken[module] = student_error(result)
+                raise self._broken[module]
+        self._imported.add(module)
+
+    def send(self, frame: bytes) -> None:
+        with self._charged():
+            self._living_worker().send(frame)
+
+    def next_number(self) -> int:
+        self._scripts += 1
+        return self._scripts
+
+    def reply(
+        self, number: int, limit: TimeLimit, answer_callback: AnswerCallback | None = None
+    ) -> tuple[wire.Reply, list[torch.Tensor]]:
+        """The reply to script `number`, answering callbacks on the way, all within `limit`."""
+        with self._charged():
+            worker = self._living_worker()
+            budget = worker.budget(limit)
+            while True:
+                message, table = worker.receive(budget)
+                if not isinstance(message, wire.Callback) or answer_callback is None:
+                    return self._checked(message, number), table
+                try:
+                    worker.send(answer_callback(message, table))
+                except BaseException:
+                    worker.close()  # it waits for an answer that will not come
+                    raise
+
+    def reply_bytes(self, limit: TimeLimit) -> tuple[bytes, bytes]:
+        """The next frame as it came."""
+        with self._charged():
+            worker = self._living_worker()
+            return worker.receive_bytes(worker.budget(limit))
+
+    def decode_reply(self, number: int, frame: tuple[bytes, bytes]) -> tuple[wire.Reply, list[torch.Tensor]]:
+        """The frame as the reply to script `number`."""
+        try:
+            message, table = wire.from_worker(*frame)
+        except wire.WireError as error:
+            self.close()
+            raise WorkerCrashed(f"sent something that is no answer ({error})") from None
+        return self._checked(message, number), table
+
+    def _checked(self, message: wire.FromWorker, number: int) -> wire.Reply:
+        if (
+            isinstance(message, wire.Reply)
+            and message.number == number
+            and len(message.results) == len(message.bases)
+        ):
+            return message
+        self.close()
+        raise WorkerCrashed("sent an answer to no question")
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    @contextmanager
+    def _charged(self) -> Iterator[None]:
+        if self.seconds_left <= 0:
+            self.close()
+            raise WorkerTimeout(
+                f"used up the {SUBMISSION_SECONDS / 60:g} minutes that all checks of a submission may take"
+            )
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds_left -= time.monotonic() - start
+
+    def _living_worker(self) -> Worker:
+        if self._worker is None or self._worker.closed:
+            self._imported.clear()
+            self._worker = self._zygote.fork(self._limits)
+            self._worker.open(self.submission, self._forbidden)
+            self.layers = self._worker.layers
+        return self._worker
