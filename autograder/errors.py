@@ -21,6 +21,13 @@ class WorkerCrashed(WorkerLost):
     """The process is gone, or what it sent was no answer."""
 
 
+class GraderBroken(BaseException):
+    """The grader itself can no longer grade: no fault of the submission at hand.
+
+    A BaseException: what catches a submission's failures must not take it for one.
+    """
+
+
 @dataclass(frozen=True)
 class SourceLine:
     """A line of the submission that an exception passed through."""

@@ -3,7 +3,8 @@
     python benchmarks/dates_threshold.py [--seeds 10] [--mistake-seeds 3]
 
 Trains on the dates as the check does: the solution and the alternatives with several seeds, then every
-listed mistake of seq2seq.py. Prints the share of test dates written exactly right, least to greatest, and CPU seconds.
+listed mistake of seq2seq.py. Prints the share of test dates written exactly right, least to greatest, and
+CPU seconds.
 """
 
 from __future__ import annotations

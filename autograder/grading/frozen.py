@@ -62,7 +62,7 @@ class FrozenCheck:
             with contextlib.suppress(WorkerLost, ModuleProblem, *FAILURES):  # `run` meets it again
                 self._started = remote, self._prefetch.start(remote, self._check.module, self._limit)
 
-    def run(self, remote: RemoteSubmission) -> Failure | None:
+    def run(self, remote: RemoteSubmission, *, shrink: bool = True) -> Failure | None:
         """The failure that the submission shows, told on the smallest case found, or None."""
         try:
             with watching() as self._seen:
@@ -73,7 +73,7 @@ class FrozenCheck:
                 self._draw()
         if failure is None and self._seen.is_vacuous:
             return Failure(self._seen.failure(), {})
-        if failure is None or isinstance(failure.error, NOT_SHRUNK):
+        if failure is None or not shrink or isinstance(failure.error, NOT_SHRUNK):
             return failure
         return self._shrink(remote) or failure
 
@@ -94,6 +94,7 @@ class FrozenCheck:
     def _draw(self) -> None:
         self._cases = draw_cases(self._test, self._fixtures)
         self._versions = _versions(self._cases)
+        self._protected = frozenset(t.untyped_storage().data_ptr() for t in _tensors(self._cases))
         self._prefetch: Prefetch | None = None
         self._passed: list[dict[bytes, Seen]] = [{} for _ in self._cases]
 
@@ -171,7 +172,11 @@ class FrozenCheck:
         return draw_cases(self._test, self._fixtures)[i]
 
     def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink | ShadowLink) -> Failure | None:
-        arguments = {**self._fixtures, **case, "student": RemoteStudent(self._check.module, link)}
+        arguments = {
+            **self._fixtures,
+            **case,
+            "student": RemoteStudent(self._check.module, link, self._protected),
+        }
         try:
             body_of(self._test)(**arguments)
         except (UnsatisfiedAssumption, pytest.skip.Exception):
@@ -197,12 +202,18 @@ def _drain(links: Iterator[Answer]) -> None:
 
 def _versions(x: Any) -> list[int]:
     """How often each tensor in `x` was changed in place."""
+    return [tensor._version for tensor in _tensors(x)]
+
+
+def _tensors(x: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in drawn arguments: in containers, and in the fields of dataclasses."""
     if isinstance(x, torch.Tensor):
-        return [x._version]
-    if isinstance(x, dict):
-        return [version for item in x.values() for version in _versions(item)]
-    if isinstance(x, list | tuple):
-        return [version for item in x for version in _versions(item)]
-    if dataclasses.is_dataclass(x) and not isinstance(x, type):
-        return [version for field in dataclasses.fields(x) for version in _versions(getattr(x, field.name))]
-    return []
+        yield x
+    elif isinstance(x, dict):
+        yield from _tensors(list(x.values()))
+    elif isinstance(x, list | tuple):
+        for item in x:
+            yield from _tensors(item)
+    elif dataclasses.is_dataclass(x) and not isinstance(x, type):
+        for field in dataclasses.fields(x):
+            yield from _tensors(getattr(x, field.name))

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from autograder.course import Course, CourseError
+from autograder.errors import GraderBroken
 from autograder.grading.class_folder import Rejected, Task
 from autograder.results import UnitResult
 from autograder.submission import UnreadableSubmission, read_submission
@@ -25,19 +26,21 @@ def grade_all(
     grader process dies, in which case its task is tried once more.
     """
     units = tuple(sorted({task.unit for task in tasks}))
-    lost: list[Task] = []
-    for task, outcome in _run_pool(course, units, tasks, jobs, sandboxed):
-        if isinstance(outcome, BrokenProcessPool):
-            lost.append(task)
-        else:
-            yield task, outcome
-    for task in lost:  # one pool a task: the one that kills its grader must not take others with it
-        for _, outcome in _run_pool(course, units, [task], 1, sandboxed):
+    waiting = tasks
+    while waiting:
+        lost: list[Task] = []
+        for task, outcome in _run_pool(course, units, waiting, jobs, sandboxed):
             if isinstance(outcome, BrokenProcessPool):
-                outcome = Rejected(
-                    _name(task), "the grader process died on it twice; grade it alone to see why."
-                )
-            yield task, outcome
+                lost.append(task)
+            else:
+                yield task, outcome
+        if len(lost) == len(waiting):  # no headway: the first takes a pool of its own, and goes down alone
+            for task, outcome in _run_pool(course, units, [lost.pop(0)], 1, sandboxed):
+                if isinstance(outcome, BrokenProcessPool):
+                    why = "the grader process died on it twice; grade it alone to see why."
+                    outcome = Rejected(_name(task), why)
+                yield task, outcome
+        waiting = lost
 
 
 def _run_pool(
@@ -97,7 +100,11 @@ def _grade(task: Task) -> UnitResult:
         assert _settings is not None
         _grader = _Grader(*_settings)
     modules = _grader.course.unit(task.unit).modules
-    return _grader.session.grade(read_submission(task.folder, modules, task.student, task.unit))
+    submission = read_submission(task.folder, modules, task.student, task.unit)
+    try:
+        return _grader.session.grade(submission)
+    except GraderBroken:
+        os._exit(70)  # the pool is made anew, and the task tried once more
 
 
 def _name(task: Task) -> str:

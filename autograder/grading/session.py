@@ -19,6 +19,7 @@ import torch
 
 from autograder.check import Check, Failure
 from autograder.course import Course, CourseError
+from autograder.errors import GraderBroken
 from autograder.failures import failure_text, status_of
 from autograder.grading.frozen import FrozenCheck
 from autograder.plugin import CHECK, arguments, assign_checks
@@ -28,7 +29,7 @@ from autograder.submission import Submission
 from autograder.worker.client import Zygote
 from autograder.worker.reached import RemoteSubmission
 
-_Job = tuple[Submission, frozenset[str] | None, "Future[UnitResult]"]
+_Job = tuple[Submission, str | None, "Future[UnitResult]"]
 
 
 class GradingSession:
@@ -51,11 +52,21 @@ class GradingSession:
             self.close()
             raise
 
-    def grade(self, submission: Submission, exercises: frozenset[str] | None = None) -> UnitResult:
-        """Run every check of the submission's unit on it, or those of some `exercises` only."""
+    def grade(self, submission: Submission) -> UnitResult:
+        """Run every check of the submission's unit on it."""
         done: Future[UnitResult] = Future()
-        self._jobs.put((submission, exercises, done))
+        self._jobs.put((submission, None, done))
         return done.result()
+
+    def first_failure(self, submission: Submission, exercise: str) -> CheckResult | None:
+        """The first check of `exercise` that the submission fails, on the case drawn, or None.
+
+        For whoever wants to know only whether the checks notice something: nothing is shrunk.
+        """
+        done: Future[UnitResult] = Future()
+        self._jobs.put((submission, exercise, done))
+        results = [check for result in done.result().exercises for check in result.checks]
+        return next((check for check in results if check.status is not Status.PASSED), None)
 
     def close(self) -> None:
         self._jobs.put(None)
@@ -110,6 +121,8 @@ class _GradingPlugin:
         self._frozen: dict[str, FrozenCheck] = {}
         self._remote: RemoteSubmission | None = None
         self._result: CheckResult | None = None
+        self._shrink = True
+        self._broken: GraderBroken | None = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -125,23 +138,22 @@ class _GradingPlugin:
             return True
         self._ready.set_result(None)
         while (job := self._jobs.get()) is not None:
-            submission, exercises, done = job
+            submission, exercise, done = job
             try:
-                done.set_result(self._grade(submission, session.items, exercises))
+                done.set_result(self._grade(submission, session.items, exercise))
             except BaseException as error:
                 done.set_exception(error)
         return True
 
-    def _grade(
-        self, submission: Submission, items: list[pytest.Item], exercises: frozenset[str] | None
-    ) -> UnitResult:
+    def _grade(self, submission: Submission, items: list[pytest.Item], exercise: str | None) -> UnitResult:
+        """Every check of the unit, or those of one `exercise` up to the first that fails."""
         unit = self._course.unit(submission.unit)
         wanted = [
             (item, check)
             for item in items
             if (check := item.stash.get(CHECK, None)) is not None
             and check.unit == unit.name
-            and (exercises is None or check.exercise in exercises)
+            and exercise in (None, check.exercise)
         ]
         # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
         lanes = {
@@ -151,15 +163,18 @@ class _GradingPlugin:
         results: list[CheckResult] = []
         try:
             for _, check in wanted:
-                if check.is_slow and check.id in self._frozen:
+                if check.is_slow and exercise is None and check.id in self._frozen:
                     self._frozen[check.id].start(lanes[True])
             for item, check in sorted(wanted, key=lambda pair: pair[1].is_slow):
                 self._remote = lanes[check.is_slow]
+                self._shrink = exercise is None
                 results.append(self._run(item, check))
+                if exercise is not None and results[-1].status is not Status.PASSED:
+                    break
         finally:
             for remote in lanes.values():
                 remote.close()
-        points = {e: p for e, p in self._points[unit.name].items() if exercises is None or e in exercises}
+        points = {e: p for e, p in self._points[unit.name].items() if exercise in (None, e)}
         layers = lanes[False].layers or lanes[True].layers
         order = {check.id: position for position, (_, check) in enumerate(wanted)}
         results.sort(key=lambda result: order[result.id])
@@ -170,6 +185,8 @@ class _GradingPlugin:
     def _run(self, item: pytest.Item, check: Check) -> CheckResult:
         self._result = None
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        if self._broken is not None:
+            raise self._broken
         if self._result is None:
             raise CourseError(f"{check.id} was not run; is it skipped or has it a failing fixture?")
         return self._result
@@ -183,7 +200,10 @@ class _GradingPlugin:
             frozen = self._frozen.get(check.id)
             if frozen is None:
                 frozen = self._frozen[check.id] = FrozenCheck(check, pyfuncitem.obj, arguments(pyfuncitem))
-            failure = frozen.run(self._remote)
+            failure = frozen.run(self._remote, shrink=self._shrink)
+        except GraderBroken as error:
+            self._broken = error  # pytest takes it for the test's own; `_run` raises it again
+            raise
         except pytest.skip.Exception as skipped:
             self._result = CheckResult(check.id, check.exercise, Status.SKIPPED, str(skipped))
             return True

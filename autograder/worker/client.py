@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from autograder.errors import WorkerCrashed, WorkerLost, WorkerTimeout
+from autograder.errors import GraderBroken, WorkerCrashed, WorkerLost, WorkerTimeout
 from autograder.submission import Submission
 from autograder.worker import wire
 
@@ -58,17 +58,20 @@ class Zygote:
 
     def fork(self, limits: dict[str, int]) -> Worker:
         """Fork a worker; the first call waits until the zygote has imported everything."""
-        if not self._ready:
-            self._message(_START_SECONDS)
-            self._ready = True
-        mine, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self._control, [json.dumps({"fork": limits}).encode()], [theirs.fileno()])
-        while True:
-            message, descriptors = self._message(_FORK_SECONDS)
-            if "forked" in message:
-                return Worker(self, mine, message["forked"], descriptors[0])
-            self._exits[message["exit"]] = message["status"]
+        try:
+            if not self._ready:
+                self._message(_START_SECONDS)
+                self._ready = True
+            mine, theirs = socket.socketpair()
+            with theirs:
+                socket.send_fds(self._control, [json.dumps({"fork": limits}).encode()], [theirs.fileno()])
+            while True:
+                message, descriptors = self._message(_FORK_SECONDS)
+                if "forked" in message:
+                    return Worker(self, mine, message["forked"], descriptors[0])
+                self._exits[message["exit"]] = message["status"]
+        except OSError as error:  # TimeoutError is one
+            raise GraderBroken(f"the fork server does not answer ({type(error).__name__})") from None
 
     def exit_status(self, pid: int) -> int | None:
         """How a worker ended, as a wait status; None where it hung up and lives on."""
@@ -76,7 +79,7 @@ class Zygote:
         while pid not in self._exits:
             try:
                 message, _ = self._message(deadline - time.monotonic())
-            except WorkerCrashed:
+            except TimeoutError:
                 return None
             if "exit" in message:
                 self._exits[message["exit"]] = message["status"]
@@ -98,10 +101,10 @@ class Zygote:
 
     def _message(self, seconds: float) -> tuple[dict[str, int], list[int]]:
         if not select.select([self._control], [], [], max(seconds, 0))[0]:
-            raise WorkerCrashed("could not be started: the fork server does not answer")
+            raise TimeoutError
         data, descriptors, _, _ = socket.recv_fds(self._control, 65536, 1)
         if not data:
-            raise WorkerCrashed("could not be started: the fork server is gone (see its message above)")
+            raise GraderBroken("the fork server is gone (see its message above)")
         return json.loads(data), descriptors
 
 

@@ -37,11 +37,15 @@ class Link(Protocol):
 
 
 class RemoteStudent:
-    """Stands for a module of the submission: attributes are functions to call."""
+    """Stands for a module of the submission: attributes are functions to call.
 
-    def __init__(self, module: str, link: Link) -> None:
+    What a call changes in its arguments is changed here too, as it would be locally, but for tensors whose
+    storage is in `protected`: those are the case's own, which the check goes on to compute with.
+    """
+
+    def __init__(self, module: str, link: Link, protected: frozenset[int] = frozenset()) -> None:
         self._module = module
-        self._conversation = Conversation(link)
+        self._conversation = Conversation(link, protected)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -172,8 +176,9 @@ class RemoteModule(nn.Module):
 class Conversation:
     """The calls of one case: numbers them, keeps what they made, translates both ways."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, protected: frozenset[int]) -> None:
         self._link = link
+        self._protected = protected
         self._calls = 0
         self._objects: dict[int, object] = {}
         self._callbacks: list[Callable[..., object]] = []
@@ -225,7 +230,7 @@ class Conversation:
         descriptions = {d.state.handle: d for d in result.modules}
         lifting = Lifting(table, 0, lambda ref: self._object(ref, descriptions, lifting))
         for index, ref in result.mutated:
-            _change_in_place(keys[index], lifting.raw(ref.index))
+            self._change_in_place(keys[index], lifting.raw(ref.index))
         for state in result.states:
             module = self._objects[state.handle]
             if isinstance(module, RemoteModule):
@@ -240,6 +245,16 @@ class Conversation:
         )
         lifting.tensors.update(zip(dict.fromkeys(wanted), joined, strict=True))
         return lifting.value(result.value)
+
+    def _change_in_place(self, target: object, new: torch.Tensor) -> None:
+        if isinstance(target, torch.Generator):
+            set_generator_state(target, new)
+        elif isinstance(target, torch.Tensor):
+            if (target.shape, target.dtype) != (new.shape, new.dtype):
+                raise wire.WireError("an argument changed its shape")
+            if target.untyped_storage().data_ptr() not in self._protected:
+                with torch.no_grad():
+                    target.copy_(new)
 
     def _vjp(
         self, call: int, cotangents: Sequence[torch.Tensor | None], inputs: list[torch.Tensor]
@@ -340,16 +355,6 @@ def _without_grad(value: wire.Value, found: list[int]) -> wire.Value:
         case wire.DictOf(pairs):
             return wire.DictOf([(key, _without_grad(x, found)) for key, x in pairs])
     return value
-
-
-def _change_in_place(target: object, new: torch.Tensor) -> None:
-    if isinstance(target, torch.Generator):
-        set_generator_state(target, new)
-    elif isinstance(target, torch.Tensor):
-        if (target.shape, target.dtype) != (new.shape, new.dtype):
-            raise wire.WireError("an argument changed its shape")
-        with torch.no_grad():
-            target.copy_(new)
 
 
 def _identity(tensor: torch.Tensor) -> tuple[int, int, torch.dtype]:
