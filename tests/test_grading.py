@@ -404,7 +404,7 @@ def test_a_submission_cannot_change_a_case(tmp_path, counted):
     assert scores(results[0]) == scores(results[2]) == FULL
     for result in (results[1], results[3]):
         checks = [check for exercise in result["exercises"] for check in exercise["checks"]]
-        assert ["failed"] == [check["status"] for check in checks if "careless" in check["id"]]
+        assert [check["status"] for check in checks if "careless" in check["id"]] == ["failed"]
     assert counted["draw_cases"] == CHECKS + 1  # one check more, and nothing drawn again
 
 
