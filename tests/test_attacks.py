@@ -239,6 +239,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("world"), f"mark-{uuid.uuid4().hex}", Listeners.open())
     yield made
     made.listeners.close()
+    for place in made.places:
+        for path in Path(place).glob(f"*{made.marker}*"):  # what the attacks did without a sandbox
+            path.unlink()
 
 
 # Runs a command, and tells in its last line what outlived it: orphans become children of this process.
