@@ -141,7 +141,7 @@ class FrozenCheck:
                     failure = Failure(error, case)
                 except Diverged:
                     _drain(answers)  # the answers on their way come before any other
-                    failure = self._run_case(self._unchanged(i), self._live_link(remote))
+                    failure = self._run_case(case, self._live_link(remote))
                 if failure:
                     return failure
             return None
@@ -164,12 +164,6 @@ class FrozenCheck:
                 passed[digest] = seen
         self._seen.include(seen)
         return None
-
-    def _unchanged(self, i: int) -> dict[str, Any]:
-        """The case as it was drawn, whatever half a replay has done to it."""
-        if self._versions == _versions(self._cases):
-            return self._cases[i]
-        return draw_cases(self._test, self._fixtures)[i]
 
     def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink | ShadowLink) -> Failure | None:
         arguments = {

@@ -134,10 +134,6 @@ class Prefetch:
         scripts = [transcript.script(-1 - i, table) for i, transcript in enumerate(transcripts)]
         self._frame = wire.pack(wire.Request(scripts), table)
 
-    def steps(self, i: int) -> int:
-        """How many steps the `i`-th case has."""
-        return len(self._transcripts[i].steps)
-
     def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Iterator[Answer]:
         """Send the frame; each `next` waits for the reply to the next case, within `limit`."""
         remote.use(module)
