@@ -9,6 +9,8 @@ They stand in `solutions/<unit>/mistakes.toml`, one table each:
     new = "q.shape[-1]"
     hint = "…"
 
+A training bug that the threshold of a learning task must catch, with any seed, names that task: `misses = "dates"`.
+
 `old` stands exactly once between the solution markers of its exercise and is replaced there only, so
 the same text in a docstring or in another exercise does no harm.
 """
@@ -25,7 +27,8 @@ from typing import Any
 from autograder.course import CourseError
 from autograder.stubs import solution_regions
 
-KEYS = ("exercise", "name", "old", "new", "hint")
+REQUIRED = ("exercise", "name", "old", "new", "hint")
+KEYS = (*REQUIRED, "misses")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -35,7 +38,10 @@ class MistakeError(CourseError):
 
 @dataclass(frozen=True)
 class Mistake:
-    """One wrong turn in `exercise`, which stands in `module`; its name is unique within the exercise."""
+    """One wrong turn in `exercise`, which stands in `module`; its name is unique within the exercise.
+
+    `misses` names the learning task whose threshold it fails to reach with any seed.
+    """
 
     exercise: str
     name: str
@@ -43,6 +49,7 @@ class Mistake:
     new: str
     hint: str
     module: str
+    misses: str | None = None
 
 
 def load_mistakes(path: Path) -> list[Mistake]:
@@ -121,6 +128,8 @@ def _read_mistake(entry: Mapping[str, Any], sources: Mapping[str, str], where: s
     texts: dict[str, str] = {}
     for key in KEYS:
         value = entry.get(key)
+        if value is None and key not in REQUIRED:
+            continue
         if value is None:
             raise MistakeError(f"{where}: {key!r} is missing.")
         if not isinstance(value, str):

@@ -32,7 +32,6 @@ BATCH_SIZE = 32
 LR = 0.012
 STEPS = 200
 MAX_LEN = 15  # an ISO date and its eos are 11 tokens: whoever does not stop at eos shows it
-REQUIRED_MATCH = 0.95
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "dates.tsv"
 _SOURCE_IDS = {character: i for i, character in enumerate(SOURCE_CHARACTERS, start=1)}

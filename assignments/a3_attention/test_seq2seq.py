@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assignments.a3_attention import dates
 from assignments.a3_attention.cases import expect_greedy, expect_id_lists, expect_losses, seq2seq_cases
+from assignments.a3_attention.learning import DATES
 from autograder.checks import (
     CheckFailure,
     assert_close,
@@ -144,20 +144,4 @@ def test_with_a_learning_rate_of_zero_the_losses_repeat_batch_by_batch(student, 
 
 @exercise("train_seq2seq", points=5, seconds=120)
 def test_it_learns_to_write_dates(student):
-    model = student.Seq2Seq(
-        dates.SRC_VOCAB, dates.TGT_VOCAB, dates.EMBED_SIZE, dates.HIDDEN_SIZE, pad=dates.PAD
-    )
-    student.train_seq2seq(model, dates.date_batches("train"), dates.LR, dates.STEPS)
-    ((src, src_lengths, tgt),) = dates.date_batches("test", batch_size=500)
-    decoded = student.greedy_decode(model.eval(), src, src_lengths, dates.BOS, dates.EOS, dates.MAX_LEN)
-    expect_id_lists(decoded, len(src), dates.EOS, dates.MAX_LEN)
-    share = dates.exact_match(decoded, tgt)
-    if share < dates.REQUIRED_MATCH:
-        texts = [dates.decode_target(ids) for ids in decoded]
-        pairs = zip(dates.date_pairs("test"), texts, strict=True)
-        written, iso, text = next((w, i, text) for (w, i), text in pairs if text != i)
-        raise CheckFailure(
-            ("wrong", f"only {share:.1%} of the test dates are written exactly right"),
-            ("expected", f"{dates.REQUIRED_MATCH:.0%} or more after {dates.STEPS} steps"),
-            ("where", f"{written!r} became {text!r} instead of {iso!r}"),
-        )
+    DATES.check(student)

@@ -15,6 +15,7 @@ from autograder.checks.compare import (
 )
 from autograder.checks.describe import describe_case, describe_tensor, describe_values
 from autograder.checks.failure import CheckFailure
+from autograder.checks.learning import LearningTask
 from autograder.checks.marking import exercise
 from autograder.checks.properties import (
     check_batch_independence,
@@ -44,6 +45,7 @@ from autograder.checks.vacuity import note
 
 __all__ = [
     "CheckFailure",
+    "LearningTask",
     "assert_close",
     "assert_like",
     "assert_shape",
