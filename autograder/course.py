@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from autograder.rules import Rules
 
 MANIFEST = "unit.toml"
 ENGINE = Path(__file__).parent  # the one that runs, which an installation may keep outside the course
@@ -23,11 +25,15 @@ class CourseError(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One function or class to write; `minutes` is what a student should plan for it."""
+    """One function or class to write; `minutes` is what a student should plan for it.
+
+    One `by_hand` computes gradients with algebra: autograd is out of its reach.
+    """
 
     name: str
     module: str
     minutes: int
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,24 @@ class Unit:
     """One folder of the course.
 
     `modules` are the plain names of the files that are handed in, `forbidden` the dotted library
-    names that these may not call. `hidden` is None where the course was released without solutions.
+    names that these may not call, `preload` the libraries besides torch and numpy that they may import.
+    `hidden` is None where the course was released without solutions.
     """
 
     name: str
     title: str
     modules: tuple[str, ...]
     forbidden: tuple[str, ...]
+    preload: tuple[str, ...]
     exercises: tuple[Exercise, ...]
     public: Path
     hidden: Path | None
+
+    @property
+    def rules(self) -> Rules:
+        """What a submission of this unit may not do."""
+        by_hand = (f"{each.module}.{each.name}" for each in self.exercises if each.by_hand)
+        return Rules(self.forbidden, tuple(by_hand))
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,10 @@ class Course:
             known = ", ".join(self._unit_names()) or "none yet"
             raise CourseError(f"there is no unit {name!r}; the units of this course are: {known}.")
         return _read_unit(self.assignments / name, self.solutions / name)
+
+    def preload(self, units: Iterable[str]) -> tuple[str, ...]:
+        """The libraries that submissions of these units may import besides torch and numpy."""
+        return tuple(sorted({name for unit in units for name in self.unit(unit).preload}))
 
     @cached_property
     def version(self) -> str:
@@ -137,7 +155,7 @@ def course_files(folder: Path) -> list[Path]:
 def _read_unit(public: Path, hidden: Path) -> Unit:
     where = f"assignments/{public.name}/{MANIFEST}"
     table = _read_toml(public / MANIFEST, where)
-    _reject_unknown(table, {"title", "modules", "forbidden", "exercise"}, where)
+    _reject_unknown(table, {"title", "modules", "forbidden", "preload", "exercise"}, where)
     modules = _names(table, "modules", where)
     if not modules:
         raise CourseError(f"{where}: 'modules' is empty; name the files that are handed in.")
@@ -154,6 +172,7 @@ def _read_unit(public: Path, hidden: Path) -> Unit:
         title=_text(table, "title", where),
         modules=modules,
         forbidden=_names(table, "forbidden", where, dotted=True) if "forbidden" in table else (),
+        preload=_names(table, "preload", where) if "preload" in table else (),
         exercises=exercises,
         public=public,
         hidden=hidden if hidden.is_dir() else None,
@@ -161,7 +180,7 @@ def _read_unit(public: Path, hidden: Path) -> Unit:
 
 
 def _read_exercise(table: Mapping[str, Any], modules: tuple[str, ...], where: str) -> Exercise:
-    _reject_unknown(table, {"name", "module", "minutes"}, where)
+    _reject_unknown(table, {"name", "module", "minutes", "by_hand"}, where)
     name = _text(table, "name", where)
     if not name.isidentifier():
         raise CourseError(f"{where}: 'name' must be the function or class to write, not {name!r}.")
@@ -174,7 +193,10 @@ def _read_exercise(table: Mapping[str, Any], modules: tuple[str, ...], where: st
     if type(minutes) is not int or minutes < 1:  # a TOML boolean is a Python int
         wrong = "is missing" if minutes is None else f"must be a whole number of at least 1, not {minutes!r}"
         raise CourseError(f"{where}: 'minutes' {wrong}.")
-    return Exercise(name, module, minutes)
+    by_hand = table.get("by_hand", False)
+    if not isinstance(by_hand, bool):
+        raise CourseError(f"{where}: 'by_hand' must be true or false, not {by_hand!r}.")
+    return Exercise(name, module, minutes, by_hand)
 
 
 def _read_toml(path: Path, where: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Keeps a submission from calling the library function that it is asked to write.
+"""Keeps a submission from calling the library function that it is asked to write, and from autograd
+where it is asked for the gradient by hand.
 
 A forbidden name is wrapped where it stands. The wrapper looks who calls: code of a submission
 gets ForbiddenCall, everybody else (an oracle, torch itself) the original. It guards against
@@ -7,17 +8,20 @@ honest short cuts; whoever digs for the original finds it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import torch
 
 _TORCH = os.path.dirname(torch.__file__)
+_CONTEXTLIB = contextlib.__file__
 
 
 class ForbiddenCall(RuntimeError):
@@ -25,6 +29,15 @@ class ForbiddenCall(RuntimeError):
 
 
 _wrapped: dict[str, set[str]] = {}
+
+# All of torch's ways to differentiate end here: backward passes in the first, forward mode in the others.
+_WAYS_INTO_AUTOGRAD = (
+    ("torch.autograd.graph", "_engine_run_backward"),
+    ("torch.autograd", "_engine_run_backward"),  # imported there by name
+    ("torch.autograd.forward_ad", "enter_dual_level"),
+    ("torch.autograd.forward_ad", "make_dual"),
+)
+_by_hand: list[str] = []  # the functions that run now and must not differentiate
 
 
 def forbid(names: Iterable[str], files: Iterable[str]) -> None:
@@ -54,6 +67,51 @@ def allow(names: Iterable[str], files: Iterable[str]) -> None:
     """Undo `forbid` for these files; the wrappers stay and let everybody through."""
     for name in names:
         _wrapped.get(name, set()).difference_update(files)
+
+
+@contextmanager
+def without_autograd(name: str) -> Iterator[None]:
+    """Within, every use of autograd raises ForbiddenCall: function `name` computes its gradients by hand."""
+    _guard_autograd()
+    _by_hand.append(name)
+    try:
+        yield
+    finally:
+        _by_hand.pop()
+
+
+@functools.cache
+def _guard_autograd() -> None:
+    for module_name, attribute in _WAYS_INTO_AUTOGRAD:
+        module = importlib.import_module(module_name)
+        setattr(module, attribute, _guard_by_hand(getattr(module, attribute)))
+
+
+def _guard_by_hand(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if _by_hand:
+            function = _by_hand[-1].rpartition(".")[2]
+            raise ForbiddenCall(
+                f"{_called_of_torch()} lets autograd differentiate; {function} is to be written by hand, "
+                "with algebra."
+            )
+        return original(*args, **kwargs)
+
+    return guarded
+
+
+def _called_of_torch() -> str:
+    """The function of torch by which the nearest code outside torch came here."""
+    frame: FrameType | None = sys._getframe(2)
+    called = "autograd"
+    while frame is not None and (
+        frame.f_code.co_filename.startswith(_TORCH) or frame.f_code.co_filename in (__file__, _CONTEXTLIB)
+    ):
+        if frame.f_code.co_filename.startswith(_TORCH):
+            called = f"{frame.f_globals.get('__name__', 'torch')}.{frame.f_code.co_qualname}"
+        frame = frame.f_back
+    return called.partition(".<locals>")[0].replace("torch._tensor.", "torch.")
 
 
 def _guard(original: Callable[..., Any], name: str) -> Callable[..., Any]:

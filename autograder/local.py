@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -11,8 +12,9 @@ import torch
 from torch import nn
 
 from autograder.errors import ModuleProblem
-from autograder.forbidden import allow, forbid
+from autograder.forbidden import allow, forbid, without_autograd
 from autograder.importing import SubmissionImporter
+from autograder.rules import Rules
 from autograder.seeding import call_seed, seed_everything
 from autograder.submission import Submission
 
@@ -20,9 +22,9 @@ from autograder.submission import Submission
 class LocalSubmission:
     """Imports a submission's modules on demand; one submission at a time is open in a process."""
 
-    def __init__(self, submission: Submission, forbidden: tuple[str, ...]) -> None:
+    def __init__(self, submission: Submission, rules: Rules) -> None:
         self.submission = submission
-        self._forbidden = forbidden
+        self._rules = rules
         self._importer = SubmissionImporter(
             submission.sources, {name: submission.path(name) for name in submission.sources}
         )
@@ -36,12 +38,12 @@ class LocalSubmission:
     def open(self) -> None:
         # As in a worker: more threads gain nothing on tensors this small, and lose much on a busy machine.
         torch.set_num_threads(1)
-        forbid(self._forbidden, self.files)
+        forbid(self._rules.forbidden, self.files)
         self._importer.install()
 
     def close(self) -> None:
         self._importer.remove()
-        allow(self._forbidden, self.files)
+        allow(self._rules.forbidden, self.files)
 
     def student(self, module: str) -> LocalStudent:
         """The module as checks see it, with its random state at the beginning of a case.
@@ -53,7 +55,7 @@ class LocalSubmission:
         if module in self._broken:
             raise self._broken[module]
         try:
-            return LocalStudent(self._importer.load(module))
+            return LocalStudent(self._importer.load(module), self._rules)
         except BaseException as error:
             # SystemExit at import must not end the test run, and a second attempt would not help
             self._broken[module] = error if isinstance(error, Exception) else _as_exception(error)
@@ -63,20 +65,22 @@ class LocalSubmission:
 class LocalStudent:
     """Stands for a module of the submission; seeds global random state before each call, as a worker does."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, rules: Rules) -> None:
         self._module = module
+        self._rules = rules
         self._calls = 0
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         target = getattr(self._module, name)
-        return self._seeded(target) if callable(target) else target
+        return self._seeded(target, f"{self._module.__name__}.{name}") if callable(target) else target
 
-    def _seeded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _seeded(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             self._seed()
-            result = function(*args, **kwargs)
+            with without_autograd(name) if name in self._rules.by_hand else nullcontext():
+                result = function(*args, **kwargs)
             if isinstance(result, nn.Module):
                 result.register_forward_pre_hook(lambda *_: self._seed())
             return result

@@ -9,7 +9,8 @@ They stand in `solutions/<unit>/mistakes.toml`, one table each:
     new = "q.shape[-1]"
     hint = "…"
 
-A training bug that the threshold of a learning task must catch, with any seed, names that task: `misses = "dates"`.
+A training bug that the threshold of a learning task must catch, with any seed, names that task:
+`misses = "dates"`.
 
 `old` stands exactly once between the solution markers of its exercise and is replaced there only, so
 the same text in a docstring or in another exercise does no harm.

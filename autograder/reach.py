@@ -71,7 +71,7 @@ class LocalReach:
         if self._open is None or self._open.submission.unit != unit:
             self.close()
             submission = find_submission(self._course, unit, self._folder)
-            self._open = LocalSubmission(submission, self._course.unit(unit).forbidden)
+            self._open = LocalSubmission(submission, self._course.unit(unit).rules)
             self._open.open()
         return self._open
 
@@ -84,7 +84,7 @@ class WorkerReach:
 
         self._course = course
         self._folder = folder
-        self._zygote = Zygote(sandboxed=sandboxed)
+        self._zygote = Zygote(sandboxed=sandboxed, preload=course.preload(unit.name for unit in course.units))
         self._remotes: dict[str, RemoteSubmission] = {}
 
     def student(self, check: Check) -> tuple[Any, Callable[[], str]]:
@@ -110,6 +110,6 @@ class WorkerReach:
 
         if unit not in self._remotes:
             submission = find_submission(self._course, unit, self._folder)
-            forbidden = self._course.unit(unit).forbidden
-            self._remotes[unit] = RemoteSubmission(self._zygote, submission, forbidden, WORKER_LIMITS)
+            rules = self._course.unit(unit).rules
+            self._remotes[unit] = RemoteSubmission(self._zygote, submission, rules, WORKER_LIMITS)
         return self._remotes[unit]

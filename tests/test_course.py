@@ -58,7 +58,11 @@ def test_an_unknown_unit_is_answered_with_the_known_ones(course: Course, name: s
         ('title = "Means"', "", "'title' is missing"),
         ('title = "Means"', "title = 3", "'title' must be a text that is not empty, not 3"),
         ('title = "Means"', 'title = "Means', "is not valid TOML: .* line 1"),
-        ('title = "Means"', 'titel = "Means"', "unknown key 'titel'; known are exercise, forbidden, modules"),
+        (
+            'title = "Means"',
+            'titel = "Means"',
+            "unknown key 'titel'; known are exercise, forbidden, modules, preload",
+        ),
         ('modules = ["means"]', "", "'modules' is missing"),
         ('modules = ["means"]', "modules = []", "'modules' is empty"),
         ('modules = ["means"]', 'modules = "means"', "'modules' must be a list of names"),

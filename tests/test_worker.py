@@ -18,6 +18,7 @@ if sys.platform != "linux":
 
 from autograder.errors import ModuleProblem, StudentError, WorkerCrashed, WorkerLost, WorkerTimeout
 from autograder.reach import WORKER_LIMITS
+from autograder.rules import Rules
 from autograder.submission import Submission
 from autograder.worker import wire
 from autograder.worker.client import TimeLimit, Zygote
@@ -29,6 +30,7 @@ from tests import sample
 
 SOURCE = Path(sample.__file__).read_text()
 LIMIT = TimeLimit(cpu=1)
+RULES = Rules(("torch.nn.functional.softmax",), by_hand=("hand.slope",))
 f64 = torch.float64
 
 
@@ -45,7 +47,7 @@ def new_remote(zygote: Zygote) -> Iterator[Callable[..., RemoteSubmission]]:
     def make(problems: dict[str, str] | None = None, **sources: str) -> RemoteSubmission:
         folder = Path("/submitted/student/unit")
         submission = Submission("student", "unit", folder, {"sample": SOURCE, **sources}, problems or {})
-        opened.append(RemoteSubmission(zygote, submission, ("torch.nn.functional.softmax",), WORKER_LIMITS))
+        opened.append(RemoteSubmission(zygote, submission, RULES, WORKER_LIMITS))
         return opened[-1]
 
     yield make
@@ -408,6 +410,14 @@ def test_forbidden_calls_are_refused_to_the_submission_alone(new_remote):
     remote = new_remote(short="import torch\n\n\ndef f(x):\n    return torch.nn.functional.softmax(x, -1)\n")
     with pytest.raises(RuntimeError, match="write yourself"):
         case(remote, "short").f(torch.ones(2))
+
+
+def test_what_is_to_be_written_by_hand_cannot_reach_autograd(new_remote):
+    slope = "    import torch\n    return torch.autograd.grad((x * x).sum(), x)[0]\n"
+    remote = new_remote(hand=f"def slope(x):\n{slope}\n\ndef free(x):\n{slope}\n")
+    with pytest.raises(RuntimeError, match=r"torch\.autograd\.grad .* slope is to be written by hand"):
+        case(remote, "hand").slope(leaf(2))
+    assert case(remote, "hand").free(leaf(2)).shape == (2,)
 
 
 def test_what_is_printed_is_kept_in_part(new_remote):

@@ -11,9 +11,9 @@ from autograder.checks.failure import CheckFailure
 class LearningTask:
     """Training that is judged by one number, which a sound submission reaches with any seed.
 
-    `learn(student)` builds, trains and tests the submission's model of `module` and returns the number, `measure`
-    says in words what it is, and `required` is what it must reach: at least, or at most where lower is
-    better. `benchmarks/thresholds.py` shows over many seeds what sound and mistaken submissions reach.
+    `learn(student)` builds, trains and tests the submission's model of `module` and returns the number,
+    `measure` says in words what it is, and `required` is what it must reach: at least, or at most where
+    lower is better. `benchmarks/thresholds.py` shows what sound and mistaken submissions reach.
     """
 
     name: str

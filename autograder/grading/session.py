@@ -40,7 +40,8 @@ class GradingSession:
 
     def __init__(self, course: Course, units: tuple[str, ...], *, sandboxed: bool = True) -> None:
         torch.set_num_threads(1)
-        self._zygote = Zygote(sandboxed=sandboxed)  # it imports while the checks are collected here
+        # it imports while the checks are collected here
+        self._zygote = Zygote(sandboxed=sandboxed, preload=course.preload(units))
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._ready: Future[None] = Future()
         self._plugin = _GradingPlugin(course, self._zygote, self._jobs, self._ready)
@@ -157,7 +158,7 @@ class _GradingPlugin:
         ]
         # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
         lanes = {
-            slow: RemoteSubmission(self._zygote, submission, unit.forbidden, WORKER_LIMITS)
+            slow: RemoteSubmission(self._zygote, submission, unit.rules, WORKER_LIMITS)
             for slow in (False, True)
         }
         results: list[CheckResult] = []

@@ -11,11 +11,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 
 from autograder.errors import GraderBroken, WorkerCrashed, WorkerLost, WorkerTimeout
+from autograder.rules import Rules
 from autograder.submission import Submission
 from autograder.worker import wire
 
@@ -39,13 +41,16 @@ class TimeLimit:
 
 
 class Zygote:
-    """One fork server and the sockets to it. Use as a context manager, or call `close`."""
+    """One fork server and the sockets to it. Use as a context manager, or call `close`.
 
-    def __init__(self, *, sandboxed: bool = True) -> None:
+    `preload` names libraries that submissions may import besides those that they always may.
+    """
+
+    def __init__(self, *, sandboxed: bool = True, preload: Iterable[str] = ()) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-I", "-m", "autograder.worker.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            [*command, "sandbox" if sandboxed else "no-sandbox"],
+            [*command, "sandbox" if sandboxed else "no-sandbox", *preload],
             pass_fds=[theirs.fileno()],
             # nothing of the grader's environment: tokens and paths stay here
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"},
@@ -120,14 +125,14 @@ class Worker:
         self._cpu_clock = _CpuClock(pidfd)
         self.layers: tuple[str, ...] = ()
 
-    def open(self, submission: Submission, forbidden: tuple[str, ...]) -> None:
+    def open(self, submission: Submission, rules: Rules) -> None:
         """Wait until the worker is locked down, then send it the submission's sources."""
         ready, _ = self.receive(self.budget(TimeLimit(cpu=10)))
         if not isinstance(ready, wire.Ready):
             raise WorkerCrashed("did not report that it is locked down")
         self.layers = tuple(ready.layers)
         paths = {name: submission.path(name) for name in submission.sources}
-        self.send(wire.pack(wire.Open(submission.sources, paths, forbidden)))
+        self.send(wire.pack(wire.Open(submission.sources, paths, rules)))
 
     def send(self, frame: bytes) -> None:
         """Send a whole frame; a worker that does not read for long is lost."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from autograder.errors import ModuleProblem, WorkerCrashed, WorkerLost, WorkerTimeout
+from autograder.rules import Rules
 from autograder.submission import Submission
 from autograder.worker import wire
 from autograder.worker.client import TimeLimit, Worker, Zygote
@@ -27,14 +28,12 @@ class RemoteSubmission:
     `layers` are the layers of the lock-down that its workers reported.
     """
 
-    def __init__(
-        self, zygote: Zygote, submission: Submission, forbidden: tuple[str, ...], limits: dict[str, int]
-    ) -> None:
+    def __init__(self, zygote: Zygote, submission: Submission, rules: Rules, limits: dict[str, int]) -> None:
         self.submission = submission
         self.layers: tuple[str, ...] = ()
         self.seconds_left = SUBMISSION_SECONDS
         self._zygote = zygote
-        self._forbidden = forbidden
+        self._rules = rules
         self._limits = limits
         self._worker: Worker | None = None
         self._imported: set[str] = set()
@@ -140,6 +139,6 @@ class RemoteSubmission:
         if self._worker is None or self._worker.closed:
             self._imported.clear()
             self._worker = self._zygote.fork(self._limits)
-            self._worker.open(self.submission, self._forbidden)
+            self._worker.open(self.submission, self._rules)
             self.layers = self._worker.layers
         return self._worker

@@ -12,14 +12,16 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.machinery import BuiltinImporter, FrozenImporter
 from typing import Any
 
 import torch
 
-from autograder.forbidden import forbid
+from autograder.forbidden import forbid, without_autograd
 from autograder.importing import SubmissionImporter
+from autograder.rules import Rules
 from autograder.seeding import seed_everything
 from autograder.worker import wire
 from autograder.worker.values import Lifting, Lowering, same_bits, state_tensors
@@ -36,18 +38,18 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
     if not isinstance(message, wire.Open):
         raise wire.WireError("the first frame must open a submission")
     importer = SubmissionImporter(message.sources, message.paths)
-    forbid(message.forbidden, message.paths.values())
+    forbid(message.rules.forbidden, message.paths.values())
     _hide_the_file_system()
     printed = sys.stdout = sys.stderr = _Printed()
     importer.install()
-    case = _Case(channel, importer)
+    case = _Case(channel, importer, message.rules)
     while True:
         request, tensors = channel.receive()
         if not isinstance(request, wire.Request):
             raise wire.WireError("a request was expected")
         for script in request.scripts:
             if script.reset:
-                case = _Case(channel, importer)
+                case = _Case(channel, importer, message.rules)
             results: list[wire.Result] = []
             bases: list[int] = []
             table: list[torch.Tensor] = []
@@ -71,8 +73,9 @@ class _CallRecord:
 class _Case:
     """Objects and graphs that live as long as one case."""
 
-    def __init__(self, channel: _Channel, importer: SubmissionImporter) -> None:
+    def __init__(self, channel: _Channel, importer: SubmissionImporter, rules: Rules) -> None:
         self._channel = channel
+        self._rules = rules
         self._importer = importer
         self._objects: list[object] = []
         self._states: dict[int, _State] = {}  # of the objects that are modules
@@ -115,7 +118,9 @@ class _Case:
         }
 
         seed_everything(step.seed)
-        with torch.set_grad_enabled(step.grad_enabled):
+        name = f"{step.target}.{step.name}"
+        by_hand = without_autograd(name) if name in self._rules.by_hand else nullcontext()
+        with by_hand, torch.set_grad_enabled(step.grad_enabled):
             result = function(*args, **kwargs)
 
         new_modules: list[torch.nn.Module] = []

@@ -18,6 +18,8 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError, TensorSpec
 
+from autograder.rules import Rules
+
 MAX_HEADER_BYTES = 16 << 20
 MAX_PAYLOAD_BYTES = 256 << 20
 MAX_TENSORS = 20_000
@@ -108,7 +110,7 @@ class Open(_Tagged, tag="open"):
 
     sources: dict[str, str]
     paths: dict[str, str]
-    forbidden: tuple[str, ...]
+    rules: Rules
 
 
 class Import(_Tagged, tag="import"):

@@ -1,6 +1,6 @@
 """The fork server: imports what submissions may import once, then forks workers in milliseconds.
 
-    python -I -m autograder.worker.zygote CONTROL_FD SANDBOX
+    python -I -m autograder.worker.zygote CONTROL_FD SANDBOX [MODULE ...]
 
 It never imports a solution or a check and never runs a submission: a worker is forked, locks
 itself down, and only then is sent one. One datagram a message on the control socket, JSON:
@@ -20,6 +20,7 @@ import selectors
 import socket
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 from autograder import sandbox
@@ -96,7 +97,7 @@ def main() -> None:
         namespaces = sandbox.enter_namespaces()
         if sandbox.enter_pid_namespace():
             namespaces += ("pid",)
-    _preload()
+    _preload(sys.argv[3:])
     prepared = sandbox.prepare() if sandboxed else None
     gc.collect()
     gc.freeze()  # the collector must not touch, and so copy, the pages shared with every worker
@@ -104,8 +105,8 @@ def main() -> None:
     _Zygote(control, prepared, namespaces).run()
 
 
-def _preload() -> None:
-    for name in PRELOADED:
+def _preload(more: Sequence[str]) -> None:
+    for name in (*PRELOADED, *more):
         importlib.import_module(name)
     for name in OPTIONAL:
         try:
