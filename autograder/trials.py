@@ -32,6 +32,7 @@ def run_live(
     test: Body,
     fixtures: dict[str, Any],
     student: Callable[[], tuple[Any, Callable[[], str]]],
+    start: int = 0,
     max_trials: int | None = None,
     max_seconds: float = math.inf,
 ) -> Failure | None:
@@ -40,19 +41,21 @@ def run_live(
     Where no case fails, but all of them hold of constants only, that is the failure, and of no single case.
 
     `student` gives, for each case, the submission at its start and a function that tells what it
-    printed. After `max_trials` cases that were run in search of a smaller one, or `max_seconds`, the smallest
-    so far is told.
+    printed. Cases before number `start` are not run: that one is known to fail, and to be small. After
+    `max_trials` more, or `max_seconds`, the smallest failure so far is told.
     """
     last: Failure | None = None
     trials = 0
     end = time.monotonic() + max_seconds
 
     def enough() -> bool:
-        return (max_trials is not None and trials >= max_trials) or time.monotonic() > end
+        return (max_trials is not None and trials >= start + max_trials) or time.monotonic() > end
 
     def trial(body: Body, arguments: dict[str, Any]) -> None:
         nonlocal last, trials
         trials += 1
+        if trials <= start:
+            return
         printed: Callable[[], str] = str
         case = {name: value for name, value in arguments.items() if name not in fixtures}
         try:

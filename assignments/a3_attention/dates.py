@@ -28,9 +28,9 @@ TGT_VOCAB = 3 + len(TARGET_CHARACTERS)
 
 EMBED_SIZE = 32
 HIDDEN_SIZE = 64
-BATCH_SIZE = 32
-LR = 0.012
-STEPS = 200
+BATCH_SIZE = 24
+LR = 0.015
+STEPS = 150
 MAX_LEN = 15  # an ISO date and its eos are 11 tokens: whoever does not stop at eos shows it
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "dates.tsv"

@@ -16,10 +16,12 @@ from autograder.checks import (
     expect_tuple,
 )
 
+FEW = 10  # each makes a model or two
 OUTPUT = ("logits", "weights")
 
 
 @exercise("Seq2Seq", points=8)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases())
 def test_the_weights_share_out_one_among_real_source_positions(student, case):
     logits, weights = expect_tuple(case.model(student)(case.src, case.src_lengths, case.tgt_in), 2, OUTPUT)
@@ -41,6 +43,7 @@ def test_the_weights_share_out_one_among_real_source_positions(student, case):
 
 
 @exercise("Seq2Seq", points=8)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases(), more=st.integers(0, 2))
 def test_padding_of_the_source_cannot_matter(student, case, more):
     model = case.model(student)
@@ -56,6 +59,7 @@ def test_padding_of_the_source_cannot_matter(student, case, more):
 
 
 @exercise("Seq2Seq", points=8)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases())
 def test_a_step_sees_the_target_up_to_itself_and_not_further(student, case):
     model = case.model(student)
@@ -80,6 +84,7 @@ def test_a_step_sees_the_target_up_to_itself_and_not_further(student, case):
 
 
 @exercise("greedy_decode", points=6)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases(), max_len=st.integers(1, 6))
 def test_every_token_is_the_one_that_forward_likes_best(student, case, max_len):
     model = case.model(student)
@@ -88,6 +93,7 @@ def test_every_token_is_the_one_that_forward_likes_best(student, case, max_len):
 
 
 @exercise("greedy_decode", points=6)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases(), max_len=st.integers(1, 6))
 def test_a_row_is_decoded_alone_as_in_a_batch(student, case, max_len):
     model = case.model(student)
@@ -105,6 +111,7 @@ def test_a_row_is_decoded_alone_as_in_a_batch(student, case, max_len):
 
 
 @exercise("greedy_decode", points=6)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases(), training=st.booleans())
 def test_the_model_is_left_as_it_was(student, case, training):
     model = case.model(student).train(training)

@@ -3,6 +3,7 @@
 An edge index is int64 (2, E): row 0 holds sources, row 1 targets.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 from torch import Tensor
 
 from autograder.checks.compare import (
@@ -23,8 +24,8 @@ from autograder.checks.compare import (
 )
 from autograder.checks.describe import describe_values
 from autograder.checks.failure import CheckFailure
-from autograder.checks.strategies import sizes
-from autograder.checks.tensors import Outputs, fresh, gradients, leaves, weights_like
+from autograder.checks.strategies import seeds, sizes
+from autograder.checks.tensors import Outputs, fresh, generator, gradients, leaves, weights_like
 from autograder.checks.vacuity import note
 
 MAX_NODES = 5
@@ -64,30 +65,50 @@ def edge_indices(
 
     With so few of them, isolated nodes and disconnected parts come by themselves. Shrinks towards no edges.
     """
-    pairs = [(source, target) for target in range(n) for source in range(n) if loops or source != target]
-    if not pairs:
-        return edges_of([])
-    edges = draw(
-        st.lists(
-            st.sampled_from(pairs),
-            min_size=min_edges if duplicates else min(min_edges, len(pairs)),
-            max_size=max_edges,
-            unique=not duplicates,
-        )
-    )
+    edges = draw(_edge_lists(n, max_edges, min_edges, loops, duplicates))
     if draw(st.booleans()):
         back = [(target, source) for source, target in edges if source != target]
-        edges += back if duplicates else [edge for edge in back if edge not in edges]
+        edges = edges + (back if duplicates else [edge for edge in back if edge not in edges])
     return edges_of(edges)
+
+
+@functools.cache  # a strategy is validated when it is first drawn from, which takes longer than a draw
+def _edge_lists(
+    n: int, max_edges: int, min_edges: int, loops: bool, duplicates: bool
+) -> SearchStrategy[list[tuple[int, int]]]:
+    pairs = [(source, target) for target in range(n) for source in range(n) if loops or source != target]
+    if not pairs:
+        return st.just([])
+    return st.lists(
+        st.sampled_from(pairs),
+        min_size=min_edges if duplicates else min(min_edges, len(pairs)),
+        max_size=max_edges,
+        unique=not duplicates,
+    )
+
+
+@functools.cache
+def orders(n: int) -> SearchStrategy[Tensor]:
+    """An order of `n` nodes or edges, int64, for the price of one draw; seed 0 leaves them as they are."""
+
+    def order(seed: int) -> Tensor:
+        return torch.randperm(n, generator=generator(seed)) if seed else torch.arange(n)
+
+    return seeds().map(order)
 
 
 @st.composite
 def graphs(
-    draw: DrawFn, max_nodes: int = MAX_NODES, max_edges: int = MAX_EDGES, min_nodes: int = 1, **limits: Any
+    draw: DrawFn,
+    max_nodes: int = MAX_NODES,
+    max_edges: int = MAX_EDGES,
+    min_nodes: int = 1,
+    loops: bool = True,
+    duplicates: bool = True,
 ) -> Graph:
-    """A graph; `limits` are those of `edge_indices`. Shrinks towards one node without an edge."""
+    """A graph, as `edge_indices` draws its edges. Shrinks towards one node without an edge."""
     n = draw(sizes(max_nodes, min=min_nodes))
-    return Graph(draw(edge_indices(n, max_edges=max_edges, **limits)), n)
+    return Graph(draw(edge_indices(n, max_edges, loops=loops, duplicates=duplicates)), n)
 
 
 @st.composite

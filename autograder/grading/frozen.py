@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from autograder.check import Check, Failure
 from autograder.checks.failure import values_not_judged
 from autograder.checks.vacuity import Seen, watching
 from autograder.errors import ModuleProblem, WorkerLost
-from autograder.trials import FAILURES, Body, body_of, draw_cases, run_live
+from autograder.trials import FAILURES, Body, body_of, draw_cases, is_property, run_live
 from autograder.worker.client import TimeLimit
 from autograder.worker.links import (
     Answer,
@@ -34,15 +35,24 @@ from autograder.worker.remote import RemoteStudent
 from autograder.worker.shadow import ShadowLink
 from autograder.worker.wire import WireError
 
-# Cases tried in search of a smaller failing one: enough to get to the bottom of small tensors.
-MAX_SHRINK_TRIALS = 150
+# Cases tried in search of one smaller than the smallest drawn: 30 mostly get to the bottom.
+MAX_SHRINK_TRIALS = 40
 # Reached by submissions that fail slowly only. The clock decides how small the told case is, never a score.
 MAX_SHRINK_SECONDS = 10.0
 
 # Replies a case that are known to pass: ways to compute differ in their last bits, and there are a few.
 MAX_KNOWN_ANSWERS = 32
 
+# What is the same on any case.
 NOT_SHRUNK = (ModuleProblem, WorkerLost, NotImplementedError, SyntaxError)
+
+
+class Told(Enum):
+    """On which case a failure is told."""
+
+    FIRST = "the first that fails"
+    SMALLEST_DRAWN = "the smallest of the drawn ones that fail"
+    SHRUNK = "the smallest that Hypothesis finds"
 
 
 class FrozenCheck:
@@ -62,22 +72,35 @@ class FrozenCheck:
             with contextlib.suppress(WorkerLost, ModuleProblem, *FAILURES):  # `run` meets it again
                 self._started = remote, self._prefetch.start(remote, self._check.module, self._limit)
 
-    def run(self, remote: RemoteSubmission, *, shrink: bool = True) -> Failure | None:
-        """The failure that the submission shows, told on the smallest case found, or None."""
+    def run(self, remote: RemoteSubmission, told: Told = Told.SHRUNK) -> Failure | None:
+        """The failure that the submission shows, or None."""
+        if not is_property(self._test):
+            told = Told.FIRST  # there is one case
         try:
             with watching() as self._seen:
-                failure = self._replay(remote) if self._prefetch is not None else self._record(remote)
+                found = self._find(remote, told)
         finally:
             if self._versions != _versions(self._cases):
                 # A submission changed its arguments, or a body did: nobody else shall meet that case.
                 self._draw()
-        if failure is None and self._seen.is_vacuous:
-            return Failure(self._seen.failure(), {})
-        if failure is None or not shrink or isinstance(failure.error, NOT_SHRUNK):
+        if found is None:
+            return Failure(self._seen.failure(), {}) if self._seen.is_vacuous else None
+        i, failure = found
+        if told is not Told.SHRUNK or isinstance(failure.error, NOT_SHRUNK):
             return failure
-        return self._shrink(remote) or failure
+        return self._shrink(remote, start=i) or failure
 
-    def _shrink(self, remote: RemoteSubmission) -> Failure | None:
+    def _find(self, remote: RemoteSubmission, told: Told) -> tuple[int, Failure] | None:
+        """The failure to tell and the number of its case; no case is run that is not needed for it."""
+        failures = self._replay(remote) if self._prefetch is not None else self._record(remote)
+        with contextlib.closing(failures):
+            found = next(failures, None)
+            if found is None or told is Told.FIRST or isinstance(found[1].error, NOT_SHRUNK):
+                return found
+            return min((found, *failures), key=lambda each: sum(t.numel() for t in _tensors(each[1].case)))
+
+    def _shrink(self, remote: RemoteSubmission, start: int) -> Failure | None:
+        """What Hypothesis makes of the case number `start`, which fails."""
         seconds_left = remote.seconds_left
         try:
             return run_live(
@@ -85,6 +108,7 @@ class FrozenCheck:
                 self._test,
                 self._fixtures,
                 lambda: self._student(remote),
+                start,
                 MAX_SHRINK_TRIALS,
                 MAX_SHRINK_SECONDS,
             )
@@ -98,18 +122,21 @@ class FrozenCheck:
         self._prefetch: Prefetch | None = None
         self._passed: list[dict[bytes, Seen]] = [{} for _ in self._cases]
 
-    def _record(self, remote: RemoteSubmission) -> Failure | None:
+    def _record(self, remote: RemoteSubmission) -> Generator[tuple[int, Failure]]:
+        """The cases that fail, each asked live; where none does, what was asked is kept to be asked ahead."""
         transcripts = []
-        for case in self._cases:
+        for i, case in enumerate(self._cases):
             link = LiveLink(remote, self._check.module, self._limit, record=True)
             if failure := self._run_case(case, link):
-                return failure
+                yield i, failure
+                continue
             assert link.transcript is not None
             transcripts.append(link.transcript)
-        if all(map(self._may_be_sent_ahead, self._cases, transcripts)):
+        if len(transcripts) == len(self._cases) and all(
+            map(self._may_be_sent_ahead, self._cases, transcripts)
+        ):
             with contextlib.suppress(WireError):  # too much for one frame: the check goes on case by case
                 self._prefetch = Prefetch(transcripts)
-        return None
 
     def _may_be_sent_ahead(self, case: dict[str, Any], transcript: Transcript) -> bool:
         """Whether no step of the case was made out of an answer to an earlier one."""
@@ -124,7 +151,8 @@ class FrozenCheck:
         transcript.answers.clear()
         return True
 
-    def _replay(self, remote: RemoteSubmission) -> Failure | None:
+    def _replay(self, remote: RemoteSubmission) -> Generator[tuple[int, Failure]]:
+        """The cases that fail; all are asked ahead in one frame."""
         assert self._prefetch is not None
         try:
             if self._started is not None and self._started[0] is remote:
@@ -132,7 +160,8 @@ class FrozenCheck:
             else:
                 answers = self._prefetch.start(remote, self._check.module, self._limit)
         except (WorkerLost, ModuleProblem, *FAILURES) as error:
-            return Failure(error, self._cases[0])
+            yield 0, Failure(error, self._cases[0])
+            return
         try:
             for i, case in enumerate(self._cases):
                 try:
@@ -143,8 +172,7 @@ class FrozenCheck:
                     _drain(answers)  # the answers on their way come before any other
                     failure = self._run_case(case, self._live_link(remote))
                 if failure:
-                    return failure
-            return None
+                    yield i, failure
         finally:
             self._started = None
             _drain(answers)

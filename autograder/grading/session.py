@@ -21,7 +21,7 @@ from autograder.check import Check, Failure
 from autograder.course import Course, CourseError
 from autograder.errors import GraderBroken
 from autograder.failures import failure_text, status_of
-from autograder.grading.frozen import FrozenCheck
+from autograder.grading.frozen import FrozenCheck, Told
 from autograder.plugin import CHECK, arguments, assign_checks
 from autograder.reach import WORKER_LIMITS
 from autograder.results import CheckResult, Status, UnitResult, by_exercise
@@ -122,7 +122,7 @@ class _GradingPlugin:
         self._frozen: dict[str, FrozenCheck] = {}
         self._remote: RemoteSubmission | None = None
         self._result: CheckResult | None = None
-        self._shrink = True
+        self._told = Told.SHRUNK
         self._broken: GraderBroken | None = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -162,16 +162,24 @@ class _GradingPlugin:
             for slow in (False, True)
         }
         results: list[CheckResult] = []
+        failed: set[str] = set()  # an exercise's first failure is shrunk: the others mostly have its cause
         try:
             for _, check in wanted:
                 if check.is_slow and exercise is None and check.id in self._frozen:
                     self._frozen[check.id].start(lanes[True])
             for item, check in sorted(wanted, key=lambda pair: pair[1].is_slow):
                 self._remote = lanes[check.is_slow]
-                self._shrink = exercise is None
+                if exercise is not None:
+                    self._told = Told.FIRST
+                elif check.exercise in failed:
+                    self._told = Told.SMALLEST_DRAWN
+                else:
+                    self._told = Told.SHRUNK
                 results.append(self._run(item, check))
-                if exercise is not None and results[-1].status is not Status.PASSED:
-                    break
+                if results[-1].status is not Status.PASSED:
+                    failed.add(check.exercise)
+                    if exercise is not None:
+                        break
         finally:
             for remote in lanes.values():
                 remote.close()
@@ -201,7 +209,7 @@ class _GradingPlugin:
             frozen = self._frozen.get(check.id)
             if frozen is None:
                 frozen = self._frozen[check.id] = FrozenCheck(check, pyfuncitem.obj, arguments(pyfuncitem))
-            failure = frozen.run(self._remote, shrink=self._shrink)
+            failure = frozen.run(self._remote, self._told)
         except GraderBroken as error:
             self._broken = error  # pytest takes it for the test's own; `_run` raises it again
             raise

@@ -21,10 +21,12 @@ from autograder.checks import (
     weights_like,
 )
 
+FEW = 10  # each makes a model or two
 OUTPUT = ("logits", "weights")
 
 
 @exercise("Seq2Seq", points=8)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases())
 def test_rows_are_independent_and_inputs_left_alone(student, case):
     model = case.model(student)
@@ -34,6 +36,7 @@ def test_rows_are_independent_and_inputs_left_alone(student, case):
 
 
 @exercise("Seq2Seq", points=8)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases())
 def test_what_moves_the_weights_moves_the_logits(student, case):
     model = case.model(student)
@@ -58,6 +61,7 @@ def test_what_moves_the_weights_moves_the_logits(student, case):
 
 
 @exercise("Seq2Seq", points=8)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases(), position=st.integers(0, 4))
 def test_every_real_source_token_matters(student, case, position):
     model = case.model(student)
@@ -80,6 +84,7 @@ def test_every_real_source_token_matters(student, case, position):
 
 
 @exercise("Seq2Seq", points=8)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases())
 def test_every_step_asks_with_a_state_of_its_own(student, case):
     _, weights = expect_outputs(case.model(student)(case.src, case.src_lengths, case.tgt_in), OUTPUT)
@@ -94,6 +99,7 @@ def test_every_step_asks_with_a_state_of_its_own(student, case):
 
 
 @exercise("greedy_decode", points=6)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases(), max_len=st.integers(1, 5), more=st.integers(1, 2))
 def test_padding_does_not_change_what_is_decoded(student, case, max_len, more):
     model = case.model(student)
@@ -113,6 +119,7 @@ def test_padding_does_not_change_what_is_decoded(student, case, max_len, more):
 
 
 @exercise("greedy_decode", points=6)
+@settings(max_examples=FEW)
 @given(case=seq2seq_cases(lively=True))
 def test_a_row_ends_at_its_first_eos_and_the_others_go_on(student, case):
     max_len = 8
