@@ -8,7 +8,7 @@ from autograder.checks import LearningTask
 
 
 def share_of_dates(student: Any) -> float:
-    """Trains on `dates.py` with its sizes and steps; the share of the 500 test dates written exactly right."""
+    """Trains as `dates.py` says; the share of its 500 test dates that are written exactly right."""
     model = student.Seq2Seq(
         dates.SRC_VOCAB, dates.TGT_VOCAB, dates.EMBED_SIZE, dates.HIDDEN_SIZE, pad=dates.PAD
     )
