@@ -20,6 +20,7 @@ from autograder.checks.marking import exercise
 from autograder.checks.properties import (
     check_batch_independence,
     check_causal,
+    check_cost_in_proportion,
     check_deterministic_under_generator,
     check_dtype_and_device,
     check_gradcheck,
@@ -53,6 +54,7 @@ __all__ = [
     "assert_zero",
     "check_batch_independence",
     "check_causal",
+    "check_cost_in_proportion",
     "check_deterministic_under_generator",
     "check_dtype_and_device",
     "check_gradcheck",

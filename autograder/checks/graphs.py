@@ -175,6 +175,7 @@ def check_node_order(
     edges: Sequence[Tensor] = (),
     per_node: Sequence[bool] = (True,),
     names: Sequence[str] = ("output",),
+    gradient: bool = True,
 ) -> None:
     """Nodes have no order of their own: put into `order`, they get what they got, and the gradients too.
 
@@ -190,6 +191,7 @@ def check_node_order(
         changed=f"the order of the nodes: node i was node {describe_values(order)}[i] before",
         because="how the nodes are numbered means nothing",
         names=names,
+        gradient=gradient,
     )
 
 
@@ -202,6 +204,7 @@ def check_edge_order(
     edges: Sequence[Tensor] = (),
     per_edge: Sequence[bool] = (False,),
     names: Sequence[str] = ("output",),
+    gradient: bool = True,
 ) -> None:
     """As `check_node_order`, when the edges are listed in another order, with their features."""
     _check_order(
@@ -213,6 +216,7 @@ def check_edge_order(
         changed=f"the order of the edges: edge k was edge {describe_values(order)}[k] before",
         because="the order in which edges are listed means nothing",
         names=names,
+        gradient=gradient,
     )
 
 
@@ -243,6 +247,7 @@ def _check_order(
     changed: str,
     because: str,
     names: Sequence[str],
+    gradient: bool,
 ) -> None:
     first = leaves(inputs)
     second = leaves([_in_order(x, order) for x, order in zip(inputs, input_orders, strict=True)])
@@ -262,7 +267,7 @@ def _check_order(
             what=name if order is None else f"{name} in the new order",
         )
     floats = [i for i, x in enumerate(first) if x.is_floating_point()]
-    if not floats:
+    if not (gradient and floats):
         return
     moved = [_in_order(c, order) for c, order in zip(cotangents, output_orders, strict=True)]
     then_grads = gradients(before, [first[i] for i in floats], cotangents)

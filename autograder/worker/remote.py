@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from autograder.counting import counter, not_counted
 from autograder.errors import WorkerCrashed
 from autograder.seeding import call_seed
 from autograder.worker import wire
@@ -185,6 +186,11 @@ class Conversation:
 
     def call(self, target: str | int, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Call a function or an object of the submission; differentiable like a local call."""
+        with not_counted():
+            return self._call(target, name, args, kwargs)
+
+    def _call(self, target: str | int, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        counts = counter()
         modules: list[RemoteModule] = []
         lowering = Lowering(lambda x: self._refer(x, modules), strides=True)
         owner = self._objects.get(target) if isinstance(target, int) else None
@@ -197,6 +203,7 @@ class Conversation:
             {key: lowering.value(x) for key, x in kwargs.items()},
             seed=call_seed(self._calls),
             grad_enabled=torch.is_grad_enabled(),
+            counted=counts is not None,
         )
         keys = list(lowering.keys)
         inputs: list[torch.Tensor] = []
@@ -213,6 +220,8 @@ class Conversation:
             raise student_error(result)
         if not isinstance(result, wire.Returned):
             raise WorkerCrashed("answered another question")
+        if counts is not None:
+            counts.elements += result.elements
         try:
             return self._take(result, table, keys, inputs, number)
         except Exception as error:

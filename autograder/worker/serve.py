@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from autograder.counting import Counter
 from autograder.forbidden import forbid, without_autograd
 from autograder.importing import SubmissionImporter
 from autograder.rules import Rules
@@ -120,12 +121,13 @@ class _Case:
         seed_everything(step.seed)
         name = f"{step.target}.{step.name}"
         by_hand = without_autograd(name) if name in self._rules.by_hand else nullcontext()
-        with by_hand, torch.set_grad_enabled(step.grad_enabled):
+        cost = Counter()
+        with by_hand, torch.set_grad_enabled(step.grad_enabled), cost if step.counted else nullcontext():
             result = function(*args, **kwargs)
 
         new_modules: list[torch.nn.Module] = []
         lowering = Lowering(lambda x: self._refer(x, new_modules), strides=False)
-        answer = wire.Returned(lowering.value(result))
+        answer = wire.Returned(lowering.value(result), elements=cost.elements)
         outputs = [t for t in lowering.tensors if t.requires_grad]
         inputs = [t for t in lifting.tensors.values() if t.requires_grad]
         inputs += [self._states[handle].tensors[name] for handle, name in step.wrt]

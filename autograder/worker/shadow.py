@@ -48,7 +48,9 @@ class ShadowLink:
 
 def _other_result(result: wire.Result) -> wire.Result:
     if isinstance(result, wire.Returned):
-        return wire.Returned(_other_value(result.value), result.modules, result.mutated, result.states)
+        return wire.Returned(
+            _other_value(result.value), result.modules, result.mutated, result.states, result.elements
+        )
     return result
 
 

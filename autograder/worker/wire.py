@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
 import msgspec
 import safetensors
@@ -122,7 +122,7 @@ class Call(_Tagged, tag="call"):
 
     `states` are module states that the worker has to take over first. With `grad` the graph is
     kept for a later Vjp, over the argument tensors that require grad and then the parameters in
-    `wrt` (object, parameter name).
+    `wrt` (object, parameter name). A `counted` call answers how many elements it made.
     """
 
     target: str | int
@@ -133,6 +133,7 @@ class Call(_Tagged, tag="call"):
     states: list[ModuleState] = []
     grad_enabled: bool = True
     wrt: list[tuple[int, str]] = []
+    counted: bool = False
 
 
 class Vjp(_Tagged, tag="vjp"):
@@ -185,6 +186,7 @@ class Returned(_Tagged, tag="returned"):
     modules: list[ModuleDescription] = []
     mutated: list[tuple[int, TensorRef]] = []
     states: list[ModuleState] = []
+    elements: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Frame(msgspec.Struct, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ from autograder.checks.properties.calls import (
     check_layouts,
     check_pure,
 )
+from autograder.checks.properties.cost import check_cost_in_proportion
 from autograder.checks.properties.gradients import check_gradcheck, check_gradients
 from autograder.checks.properties.masking import check_causal, check_ignores
 from autograder.checks.properties.permutation import (
@@ -21,6 +22,7 @@ from autograder.checks.properties.permutation import (
 __all__ = [
     "check_batch_independence",
     "check_causal",
+    "check_cost_in_proportion",
     "check_deterministic_under_generator",
     "check_dtype_and_device",
     "check_gradcheck",
