@@ -6,11 +6,8 @@ module answers is trusted; the grader decodes it as data and judges it.
 
 from __future__ import annotations
 
-import io
-import os
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,15 +22,14 @@ from autograder.importing import SubmissionImporter
 from autograder.rules import Rules
 from autograder.seeding import seed_everything
 from autograder.worker import wire
-from autograder.worker.values import Lifting, Lowering, same_bits, state_tensors
-
-_MAX_TEXT = 4_000
-_MAX_FRAMES = 12
+from autograder.worker.channel import Channel, Printed, raised
+from autograder.worker.state import State
+from autograder.worker.values import Lifting, Lowering, same_bits
 
 
 def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
     """Answer the grader until it hangs up."""
-    channel = _Channel(connection)
+    channel = Channel(connection)
     channel.send(wire.Ready(list(layers)))
     message, _ = channel.receive()
     if not isinstance(message, wire.Open):
@@ -41,7 +37,7 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
     importer = SubmissionImporter(message.sources, message.paths)
     forbid(message.rules.forbidden, message.paths.values())
     _hide_the_file_system()
-    printed = sys.stdout = sys.stderr = _Printed()
+    printed = sys.stdout = sys.stderr = Printed()
     importer.install()
     case = _Case(channel, importer, message.rules)
     while True:
@@ -74,12 +70,12 @@ class _CallRecord:
 class _Case:
     """Objects and graphs that live as long as one case."""
 
-    def __init__(self, channel: _Channel, importer: SubmissionImporter, rules: Rules) -> None:
+    def __init__(self, channel: Channel, importer: SubmissionImporter, rules: Rules) -> None:
         self._channel = channel
         self._rules = rules
         self._importer = importer
         self._objects: list[object] = []
-        self._states: dict[int, _State] = {}  # of the objects that are modules
+        self._states: dict[int, State] = {}  # of the objects that are modules
         self._calls: list[_CallRecord] = []
 
     def perform(
@@ -98,7 +94,7 @@ class _Case:
                 case wire.Call():
                     return self._call(step, Lifting(tensors, base, self._foreign_argument, trusted=True))
         except BaseException as error:  # SystemExit and KeyboardInterrupt are no way out either
-            return _raised(error, self._importer), []
+            return raised(error, self._importer), []
 
     def _call(self, step: wire.Call, lifting: Lifting) -> tuple[wire.Result, list[torch.Tensor]]:
         record = _CallRecord([], [])
@@ -172,7 +168,7 @@ class _Case:
 
     def _describe(self, module: torch.nn.Module, lowering: Lowering) -> wire.ModuleDescription:
         handle = next(h for h, known in enumerate(self._objects) if known is module)
-        state = self._states[handle] = _State(module)
+        state = self._states[handle] = State(module)
         first: dict[int, str] = {}
         aliases: dict[str, str] = {}
         every = [
@@ -218,49 +214,6 @@ class _Case:
         return Lifting(tensors, 0, self._foreign_argument, trusted=True).value(answer.value)
 
 
-@dataclass(frozen=True)
-class _Snapshot:
-    """A module's state before a call: clones, or what tells that a tensor was changed in place."""
-
-    training: bool
-    tensors: dict[str, torch.Tensor | tuple[int, int]]
-
-
-class _State:
-    """A module's parameters and buffers, found once: looking them up costs more than a small forward pass."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        self.module = module
-        self.tensors = state_tensors(module)
-
-    def snapshot(self, *, by_value: bool) -> _Snapshot:
-        """`by_value` also tells what is changed behind autograd's back, as `p.data -= …` does: a module that
-        is handed to a function may be trained there. A forward pass is taken not to do that to parameters;
-        to buffers it is what it does: batch normalisation writes them without a trace."""
-
-        def kept(tensor: torch.Tensor) -> torch.Tensor | tuple[int, int]:
-            by_identity = not by_value and isinstance(tensor, torch.nn.Parameter)
-            return _identity(tensor) if by_identity else tensor.detach().clone()
-
-        return _Snapshot(self.module.training, {name: kept(t) for name, t in self.tensors.items()})
-
-    def changes_since(self, before: _Snapshot) -> dict[str, torch.Tensor]:
-        if any(isinstance(was, torch.Tensor) for was in before.tensors.values()):
-            self.tensors = state_tensors(self.module)  # one may have been put in another's place
-
-        def changed(name: str, tensor: torch.Tensor) -> bool:
-            was = before.tensors.get(name)
-            if was is None:
-                return False  # a new name: the grader does not know it
-            return not same_bits(tensor, was) if isinstance(was, torch.Tensor) else _identity(tensor) != was
-
-        return {name: tensor for name, tensor in self.tensors.items() if changed(name, tensor)}
-
-
-def _identity(tensor: torch.Tensor) -> tuple[int, int]:
-    return tensor.data_ptr(), tensor._version
-
-
 def _handles(step: wire.Call) -> list[int]:
     """The objects that a call is about: its target and its arguments."""
     found = [step.target] if isinstance(step.target, int) else []
@@ -268,62 +221,6 @@ def _handles(step: wire.Call) -> list[int]:
         if isinstance(value, wire.ObjectRef):
             found.append(value.handle)
     return list(dict.fromkeys(found))
-
-
-class _Channel:
-    """Frames over the one socket. Bound to its functions early: a submission may patch socket and os."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._send = connection.sendall
-        self._receive_into = connection.recv_into
-
-    def send(self, message: wire.FromWorker, tensors: list[torch.Tensor] | None = None) -> None:
-        self._send(wire.pack(message, tensors or ()))
-
-    def reply(self, reply: wire.Reply, tensors: list[torch.Tensor]) -> None:
-        try:
-            frame = wire.pack(reply, tensors)
-        except Exception as error:  # a result too large, or of a dtype that cannot travel
-            kept = wire.Raised(["RuntimeError"], f"the result cannot be sent back: {error}"[:_MAX_TEXT])
-            frame = wire.pack(wire.Reply(reply.number, [kept], [0], reply.printed))
-        self._send(frame)
-
-    def receive(self) -> tuple[wire.FromGrader, list[torch.Tensor]]:
-        header, payload = wire.frame_lengths(self._exactly(wire.HEAD_BYTES))
-        return wire.from_grader(self._exactly(header), self._exactly(payload))
-
-    def _exactly(self, count: int) -> bytes:
-        data = bytearray(count)
-        view = memoryview(data)
-        while view:
-            read = self._receive_into(view)
-            if read == 0:
-                os._exit(0)  # the grader hung up: this worker's work is done
-            view = view[read:]
-        return bytes(data)
-
-
-class _Printed(io.TextIOBase):
-    """Stands for stdout and stderr: keeps the beginning of what a call prints, drops the rest."""
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._room = _MAX_TEXT
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        if self._room > 0:
-            self._parts.append(text[: self._room])
-            self._room -= len(text)
-        return len(text)
-
-    def take(self) -> str:
-        text = "".join(self._parts) + ("…" if self._room < 0 else "")
-        self._parts.clear()
-        self._room = _MAX_TEXT
-        return text
 
 
 def _hide_the_file_system() -> None:
@@ -341,31 +238,3 @@ class _NothingElse:
                 "usual parts of Python's standard library, and the .py files of your own folder.",
                 name=fullname,
             )
-
-
-def _raised(error: BaseException, importer: SubmissionImporter) -> wire.Raised:
-    files = set(importer.paths.values())
-    frames = [
-        wire.Frame(os.path.basename(f.filename), f.lineno or 0, f.name[:100], (f.line or "")[:200])
-        for f in traceback.extract_tb(error.__traceback__)
-        if f.filename in files
-    ]
-    if isinstance(error, SyntaxError) and error.filename in files:
-        frames.append(
-            wire.Frame(
-                os.path.basename(error.filename or ""),
-                error.lineno or 0,
-                "<module>",
-                (error.text or "").strip()[:200],
-            )
-        )
-    return wire.Raised(
-        [kind.__name__[:100] for kind in type(error).__mro__[:10]], _text(error), frames[-_MAX_FRAMES:]
-    )
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error.msg if isinstance(error, SyntaxError) else error)[:_MAX_TEXT]
-    except BaseException as trouble:  # a submission's own __str__ may do anything
-        return f"(its message cannot be shown: {type(trouble).__name__})"
