@@ -20,7 +20,9 @@ from typing import Any
 
 import torch
 
-_TORCH = os.path.dirname(torch.__file__)
+_TORCH = os.path.dirname(torch.__file__) + os.sep
+# A library class may call a forbidden one on its way, as every convolution of PyTorch Geometric does.
+_LIBRARIES = (_TORCH, os.path.dirname(_TORCH[:-1]) + os.sep + "torch_geometric" + os.sep)
 _CONTEXTLIB = contextlib.__file__
 
 
@@ -127,13 +129,13 @@ def _guard(original: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def _is_called_from(files: set[str]) -> bool:
-    """Whether the nearest caller outside torch itself is code in one of `files`."""
+    """Whether the nearest caller outside the libraries is code in one of `files`."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if file in files:
             return True
-        if file != __file__ and not file.startswith(_TORCH):
+        if file != __file__ and not file.startswith(_LIBRARIES):
             return False
         frame = frame.f_back
     return False
