@@ -32,7 +32,7 @@ class Counter(TorchDispatchMode):
             there = {_storage(x) for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)}
             for x in tree_leaves(result):
                 if isinstance(x, torch.Tensor) and x.is_floating_point() and _storage(x) not in there:
-                    self.elements += x.numel()
+                    self.elements += x.numel() if x.layout is torch.strided else x._nnz()
         return result
 
 
@@ -71,4 +71,5 @@ def not_counted() -> Iterator[None]:
 
 
 def _storage(x: torch.Tensor) -> int:
-    return x.untyped_storage().data_ptr()
+    """Equal for a tensor and its views; a sparse tensor has no storage of its own."""
+    return x.untyped_storage().data_ptr() if x.layout is torch.strided else id(x)

@@ -13,7 +13,7 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -30,7 +30,7 @@ class ForbiddenCall(RuntimeError):
     """A submission called what it is asked to write itself."""
 
 
-_wrapped: dict[str, set[str]] = {}
+_wrapped: dict[str, list[Collection[str]]] = {}
 
 # All of torch's ways to differentiate end here: backward passes in the first, forward mode in the others.
 _WAYS_INTO_AUTOGRAD = (
@@ -42,15 +42,15 @@ _WAYS_INTO_AUTOGRAD = (
 _by_hand: list[str] = []  # the functions that run now and must not differentiate
 
 
-def forbid(names: Iterable[str], files: Iterable[str]) -> None:
+def forbid(names: Iterable[str], files: Collection[str]) -> None:
     """Make every dotted name in `names` raise ForbiddenCall when code in one of `files` calls it.
 
-    Calling again for other files adds them to the names given. Raises ValueError for a name that
-    does not exist: a manifest must not forbid by misspelling.
+    `files` is looked into at each call, so it may grow. Calling again for other files adds them. Raises
+    ValueError for a name that does not exist: a manifest must not forbid by misspelling.
     """
     for name in names:
         if name in _wrapped:
-            _wrapped[name].update(files)
+            _wrapped[name].append(files)
             continue
         owner_name, _, attribute = name.rpartition(".")
         try:
@@ -58,17 +58,18 @@ def forbid(names: Iterable[str], files: Iterable[str]) -> None:
             target = getattr(owner, attribute)
         except (ImportError, AttributeError, ValueError):
             raise ValueError(f"forbidden name {name!r} does not exist") from None
-        _wrapped[name] = set(files)
+        _wrapped[name] = [files]
         if isinstance(target, type):
             target.__init__ = _guard(target.__init__, name)  # type: ignore[misc]
         else:
             setattr(owner, attribute, _guard(target, name))
 
 
-def allow(names: Iterable[str], files: Iterable[str]) -> None:
-    """Undo `forbid` for these files; the wrappers stay and let everybody through."""
+def allow(names: Iterable[str], files: Collection[str]) -> None:
+    """Undo `forbid` for the same `files`; the wrappers stay and let everybody through."""
     for name in names:
-        _wrapped.get(name, set()).difference_update(files)
+        kept = [others for others in _wrapped.get(name, ()) if others is not files]
+        _wrapped.get(name, [])[:] = kept
 
 
 @contextmanager
@@ -117,23 +118,23 @@ def _called_of_torch() -> str:
 
 
 def _guard(original: Callable[..., Any], name: str) -> Callable[..., Any]:
-    files = _wrapped[name]
+    refused = _wrapped[name]
 
     @functools.wraps(original)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if files and _is_called_from(files):
+        if refused and _is_called_from(refused):
             raise ForbiddenCall(f"{name} is what this unit asks you to write yourself; do not call it.")
         return original(*args, **kwargs)
 
     return guarded
 
 
-def _is_called_from(files: set[str]) -> bool:
-    """Whether the nearest caller outside the libraries is code in one of `files`."""
+def _is_called_from(refused: Sequence[Collection[str]]) -> bool:
+    """Whether the nearest caller outside the libraries is code in a file of one of the collections."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file in files:
+        if any(file in files for files in refused):
             return True
         if file != __file__ and not file.startswith(_LIBRARIES):
             return False

@@ -26,6 +26,7 @@ class SubmissionImporter(importlib.abc.MetaPathFinder, importlib.abc.InspectLoad
     def __init__(self, sources: Mapping[str, str], paths: Mapping[str, str]) -> None:
         self.sources = dict(sources)
         self.paths = dict(paths)
+        self.loaded: set[str] = set()  # the paths of what was imported, and so is the submission's code
         self._shadowed: dict[str, ModuleType] = {}
 
     def install(self) -> None:
@@ -71,6 +72,7 @@ class SubmissionImporter(importlib.abc.MetaPathFinder, importlib.abc.InspectLoad
         return self.sources[fullname]
 
     def get_code(self, fullname: str) -> CodeType:
+        self.loaded.add(self.paths[fullname])
         return self.source_to_code(self.sources[fullname], self.paths[fullname])
 
     def is_package(self, fullname: str) -> bool:

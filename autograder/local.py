@@ -38,12 +38,13 @@ class LocalSubmission:
     def open(self) -> None:
         # As in a worker: more threads gain nothing on tensors this small, and lose much on a busy machine.
         torch.set_num_threads(1)
-        forbid(self._rules.forbidden, self.files)
+        # What was imported: a check's own files, which may lie in the same folder, are not the student's.
+        forbid(self._rules.forbidden, self._importer.loaded)
         self._importer.install()
 
     def close(self) -> None:
         self._importer.remove()
-        allow(self._rules.forbidden, self.files)
+        allow(self._rules.forbidden, self._importer.loaded)
 
     def student(self, module: str) -> LocalStudent:
         """The module as checks see it, with its random state at the beginning of a case.

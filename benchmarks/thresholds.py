@@ -2,9 +2,9 @@
 
     python benchmarks/thresholds.py a3_attention [--task dates] [--seeds 10] [--mistake-seeds 10]
 
-Trains as the checks do: the solution and the alternatives, which must reach the threshold with every seed, and the
-mistakes whose `misses` names the task, which must miss it with every seed. Prints what each reached, least to
-greatest, and CPU seconds a run; exits with 1 where one does not do what it must.
+Trains as the checks do: the solution and the alternatives, which must reach the threshold with every seed,
+and the mistakes whose `misses` names the task, which must miss it with every seed. Prints what each reached,
+least to greatest, and CPU seconds a run; exits with 1 where one does not do what it must.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def report(name: str, sources: Mapping[str, str], task: LearningTask, seeds: int, *, wanted: bool) -> bool:
-    """One line of the table; whether every seed ended as `wanted`. A run that raises misses, and ends the line."""
+    """One line of the table; whether every seed ended as `wanted`. A run that raises misses and ends it."""
     importer = SubmissionImporter(dict(sources), {module: f"{module}.py" for module in sources})
     reached: list[float] = []
     error = ""

@@ -38,6 +38,12 @@ def pairs(x):
     return (x[:, None] - x[None, :]).sum(1)
 
 
+def sparse_product(x):
+    n = len(x)
+    diagonal = torch.sparse_coo_tensor(torch.arange(n).repeat(2, 1), torch.ones(n), (n, n))
+    return torch.sparse.mm(diagonal, x[:, None])[:, 0]
+
+
 def looked_up(x):
     out = torch.zeros_like(x)
     for i in range(len(x)):
@@ -83,6 +89,10 @@ def test_what_is_made_is_counted_and_views_are_not(student):
 def test_indices_and_masks_are_not_counted(student):
     assert elements(student.doubled, torch.ones(7, dtype=torch.int64)) == 0
     assert elements(student.looked_up, torch.ones(50)) < 300
+
+
+def test_of_a_sparse_matrix_what_it_holds_is_counted(student):
+    assert elements(student.sparse_product, torch.ones(50)) < 400
 
 
 def test_a_call_outside_is_not_counted(student):

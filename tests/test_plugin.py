@@ -98,6 +98,27 @@ def test_a_forbidden_function_is_named(tmp_path, way):
     assert "torch.nn.functional.softmax is what this unit asks you to write yourself" in done.stdout
 
 
+def test_files_of_the_course_may_call_what_a_student_may_not(tmp_path):
+    """On a student's machine both lie in one folder."""
+    course = tmp_path / "course"
+    shutil.copytree(TOY, course)
+    for module in ("arith", "layers"):
+        shutil.copy(course / f"solutions/toy/{module}.py", course / "assignments/toy")
+    (course / "assignments/toy/cases.py").write_text(
+        "import torch\n\n\ndef oracle(x):\n    return torch.nn.functional.softmax(x, 0)\n"
+    )
+    checks = course / "assignments/toy/test_arith.py"
+    checks.write_text(
+        checks.read_text().replace(
+            "    expected = x * factor", "    cases.oracle(x)\n    expected = x * factor"
+        )
+        + "\n\nfrom assignments.toy import cases\n"
+    )
+    done = run_pytest("assignments/toy", cwd=course)
+    assert "write yourself" not in done.stdout
+    assert "4 passed" in done.stdout, done.stdout
+
+
 @WAYS
 def test_global_randomness_is_told_from_the_generators(tmp_path, way):
     source = (TOY / "solutions/toy/arith.py").read_text()

@@ -51,7 +51,10 @@ class GradedUnit:
 
 
 # No test has `graded` among its own parameters: pytest would open a unit's session anew for each of them.
-@pytest.fixture(scope="module", params=UNITS)
+BY_UNIT = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in UNITS]
+
+
+@pytest.fixture(scope="module", params=BY_UNIT)
 def graded(request: pytest.FixtureRequest) -> Iterator[GradedUnit]:
     unit = UNITS[request.param]
     with GradingSession(COURSE, (unit.name,)) as session:
@@ -159,7 +162,7 @@ def test_the_points_of_a_unit_sum_to_a_hundred(graded: GradedUnit) -> None:
     assert graded.result.max_score == 100
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", BY_UNIT)
 def test_a_unit_has_its_share_of_mistakes_and_alternatives(unit: str) -> None:
     assert len(MISTAKES[unit]) >= 25
     assert {mistake.exercise for mistake in MISTAKES[unit]} == {each.name for each in UNITS[unit].exercises}

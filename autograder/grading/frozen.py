@@ -30,7 +30,7 @@ from autograder.worker.links import (
     ReplayLink,
     Transcript,
 )
-from autograder.worker.reached import RemoteSubmission
+from autograder.worker.reached import Ahead, RemoteSubmission
 from autograder.worker.remote import RemoteStudent
 from autograder.worker.shadow import ShadowLink
 from autograder.worker.wire import WireError
@@ -63,14 +63,18 @@ class FrozenCheck:
         self._test = test
         self._fixtures = fixtures
         self._limit = TimeLimit(check.seconds)
-        self._started: tuple[RemoteSubmission, Iterator[Answer]] | None = None
+        self._started: tuple[RemoteSubmission, Ahead] | None = None
         self._draw()
 
-    def start(self, remote: RemoteSubmission) -> None:
+    def start(self, remote: RemoteSubmission) -> Ahead | None:
         """Ask ahead, if it is known what: the submission works on it until `run` wants the answers."""
-        if self._prefetch is not None:
-            with contextlib.suppress(WorkerLost, ModuleProblem, *FAILURES):  # `run` meets it again
-                self._started = remote, self._prefetch.start(remote, self._check.module, self._limit)
+        if self._prefetch is None:
+            return None
+        with contextlib.suppress(WorkerLost, ModuleProblem, *FAILURES):  # `run` meets it again
+            ahead = self._prefetch.start(remote, self._check.module, self._limit)
+            self._started = remote, ahead
+            return ahead
+        return None
 
     def run(self, remote: RemoteSubmission, told: Told = Told.SHRUNK) -> Failure | None:
         """The failure that the submission shows, or None."""
@@ -156,26 +160,25 @@ class FrozenCheck:
         assert self._prefetch is not None
         try:
             if self._started is not None and self._started[0] is remote:
-                answers = self._started[1]
+                ahead = self._started[1]
             else:
-                answers = self._prefetch.start(remote, self._check.module, self._limit)
+                ahead = self._prefetch.start(remote, self._check.module, self._limit)
         except (WorkerLost, ModuleProblem, *FAILURES) as error:
             yield 0, Failure(error, self._cases[0])
             return
         try:
             for i, case in enumerate(self._cases):
                 try:
-                    failure = self._judge(i, next(answers, None), remote)
+                    failure = self._judge(i, self._prefetch.answer(i, ahead, remote), remote)
                 except (WorkerLost, ModuleProblem, *FAILURES) as error:
                     failure = Failure(error, case)
                 except Diverged:
-                    _drain(answers)  # the answers on their way come before any other
                     failure = self._run_case(case, self._live_link(remote))
                 if failure:
                     yield i, failure
         finally:
             self._started = None
-            _drain(answers)
+            ahead.discard()
 
     def _judge(self, i: int, answer: Answer | None, remote: RemoteSubmission) -> Failure | None:
         """Run the i-th case on what was answered ahead, or live where the answers ended."""
@@ -213,13 +216,6 @@ class FrozenCheck:
     def _student(self, remote: RemoteSubmission) -> tuple[RemoteStudent, Any]:
         link = self._live_link(remote)
         return RemoteStudent(self._check.module, link), lambda: link.printed
-
-
-def _drain(links: Iterator[Answer]) -> None:
-    """Take what is still to come and keep none of it: it may be large."""
-    with contextlib.suppress(WorkerLost):
-        for _ in links:
-            pass
 
 
 def _versions(x: Any) -> list[int]:

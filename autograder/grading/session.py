@@ -11,6 +11,7 @@ import io
 import os
 import queue
 import threading
+from collections import deque
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from autograder.reach import WORKER_LIMITS
 from autograder.results import CheckResult, Status, UnitResult, by_exercise
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
-from autograder.worker.reached import RemoteSubmission
+from autograder.worker.reached import Ahead, RemoteSubmission
 
 _Job = tuple[Submission, str | None, "Future[UnitResult]"]
 
@@ -163,11 +164,18 @@ class _GradingPlugin:
         }
         results: list[CheckResult] = []
         failed: set[str] = set()  # an exercise's first failure is shrunk: the others mostly have its cause
+        slow = _SlowLane(
+            [
+                self._frozen[check.id]
+                for _, check in wanted
+                if check.is_slow and exercise is None and check.id in self._frozen
+            ],
+            lanes[True],
+        )
         try:
-            for _, check in wanted:
-                if check.is_slow and exercise is None and check.id in self._frozen:
-                    self._frozen[check.id].start(lanes[True])
             for item, check in sorted(wanted, key=lambda pair: pair[1].is_slow):
+                if not check.is_slow:
+                    slow.go_on()
                 self._remote = lanes[check.is_slow]
                 if exercise is not None:
                     self._told = Told.FIRST
@@ -218,6 +226,20 @@ class _GradingPlugin:
             return True
         self._result = _result(check, failure)
         return True
+
+
+class _SlowLane:
+    """Checks that take long, asked ahead one after another while the others are run."""
+
+    def __init__(self, checks: list[FrozenCheck], remote: RemoteSubmission) -> None:
+        self._checks = deque(checks)
+        self._remote = remote
+        self._ahead: Ahead | None = None
+
+    def go_on(self) -> None:
+        """Ask the next as soon as the one before is answered."""
+        while self._checks and (self._ahead is None or self._ahead.fetch_ready()):
+            self._ahead = self._checks.popleft().start(self._remote)
 
 
 def _result(check: Check, failure: Failure | None) -> CheckResult:

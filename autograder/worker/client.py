@@ -167,6 +167,11 @@ class Worker:
         return self._exactly(header, budget), self._exactly(payload, budget)
 
     @property
+    def has_answered(self) -> bool:
+        """Whether something of an answer, or the end, can be read at once."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    @property
     def closed(self) -> bool:
         return self._pidfd < 0
 

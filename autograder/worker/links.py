@@ -9,7 +9,6 @@ leads a check another way, the replay ends with Diverged and the case is run liv
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -17,7 +16,7 @@ import torch
 from autograder.errors import WorkerCrashed
 from autograder.worker import wire
 from autograder.worker.client import TimeLimit
-from autograder.worker.reached import AnswerCallback, RemoteSubmission
+from autograder.worker.reached import Ahead, AnswerCallback, Frame, RemoteSubmission
 from autograder.worker.values import same_bits
 
 
@@ -126,7 +125,7 @@ class ReplayLink:
 
 
 class Prefetch:
-    """All cases of a check, recorded: one frame asks them, the replies come one by one."""
+    """All cases of a check, recorded: one frame asks them, the answers come one by one."""
 
     def __init__(self, transcripts: list[Transcript]) -> None:
         self._transcripts = transcripts
@@ -134,23 +133,21 @@ class Prefetch:
         scripts = [transcript.script(-1 - i, table) for i, transcript in enumerate(transcripts)]
         self._frame = wire.pack(wire.Request(scripts), table)
 
-    def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Iterator[Answer]:
-        """Send the frame; each `next` waits for the reply to the next case, within `limit`."""
+    def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Ahead:
+        """Send the frame; each case is answered within `limit`."""
         remote.use(module)
-        remote.send(self._frame)
-        return self._answers(remote, limit)
+        return remote.ask_ahead(self._frame, len(self._transcripts), limit)
 
-    def _answers(self, remote: RemoteSubmission, limit: TimeLimit) -> Iterator[Answer]:
-        for i, transcript in enumerate(self._transcripts):
-            yield Answer(remote, transcript, -1 - i, remote.reply_bytes(limit))
+    def answer(self, i: int, ahead: Ahead, remote: RemoteSubmission) -> Answer | None:
+        """The next answer, which is that to case `i`; None where they ended early."""
+        frame = ahead.next()
+        return None if frame is None else Answer(remote, self._transcripts[i], -1 - i, frame)
 
 
 class Answer:
     """The reply to one case that was asked ahead, not yet looked into."""
 
-    def __init__(
-        self, remote: RemoteSubmission, transcript: Transcript, number: int, frame: tuple[bytes, bytes]
-    ) -> None:
+    def __init__(self, remote: RemoteSubmission, transcript: Transcript, number: int, frame: Frame) -> None:
         self._remote = remote
         self._transcript = transcript
         self._number = number

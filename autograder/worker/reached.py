@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,10 @@ IMPORT_LIMIT = TimeLimit(cpu=10)
 # What a submission may keep its grader waiting in all: a hundred times what a slow one takes.
 SUBMISSION_SECONDS = 900.0
 
+# What a submission may have answered ahead and waiting; one that answers more is asked case by case.
+MAX_WAITING_BYTES = 256 << 20
+
+Frame = tuple[bytes, bytes]  # header and payload, as they came
 AnswerCallback = Callable[[wire.Callback, list[torch.Tensor]], bytes]
 
 
@@ -39,6 +44,7 @@ class RemoteSubmission:
         self._imported: set[str] = set()
         self._broken: dict[str, Exception] = {}
         self._scripts = 0
+        self._ahead: Ahead | None = None
 
     def use(self, module: str) -> None:
         """Make sure that `module` is imported in a living worker.
@@ -79,6 +85,7 @@ class RemoteSubmission:
         self, number: int, limit: TimeLimit, answer_callback: AnswerCallback | None = None
     ) -> tuple[wire.Reply, list[torch.Tensor]]:
         """The reply to script `number`, answering callbacks on the way, all within `limit`."""
+        self._fetch_ahead()
         with self._charged():
             worker = self._living_worker()
             budget = worker.budget(limit)
@@ -92,13 +99,25 @@ class RemoteSubmission:
                     worker.close()  # it waits for an answer that will not come
                     raise
 
-    def reply_bytes(self, limit: TimeLimit) -> tuple[bytes, bytes]:
+    def ask_ahead(self, frame: bytes, count: int, limit: TimeLimit) -> Ahead:
+        """Send a frame of `count` scripts, each to be answered within `limit`, and wait for nothing."""
+        self._fetch_ahead()  # a worker that waits to be read does not read
+        self.send(frame)
+        self._ahead = Ahead(self, count, limit)
+        return self._ahead
+
+    def reply_bytes(self, limit: TimeLimit) -> Frame:
         """The next frame as it came."""
         with self._charged():
             worker = self._living_worker()
             return worker.receive_bytes(worker.budget(limit))
 
-    def decode_reply(self, number: int, frame: tuple[bytes, bytes]) -> tuple[wire.Reply, list[torch.Tensor]]:
+    @property
+    def has_answered(self) -> bool:
+        """Whether an answer can be read without waiting for the submission."""
+        return self._worker is not None and not self._worker.closed and self._worker.has_answered
+
+    def decode_reply(self, number: int, frame: Frame) -> tuple[wire.Reply, list[torch.Tensor]]:
         """The frame as the reply to script `number`."""
         try:
             message, table = wire.from_worker(*frame)
@@ -118,9 +137,17 @@ class RemoteSubmission:
         raise WorkerCrashed("sent an answer to no question")
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.end()
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+
+    def _fetch_ahead(self) -> None:
+        """The answers to what was asked ahead come before any other."""
+        if self._ahead is not None:
+            self._ahead.fetch()
+            self._ahead = None
 
     @contextmanager
     def _charged(self) -> Iterator[None]:
@@ -142,3 +169,59 @@ class RemoteSubmission:
             self._worker.open(self.submission, self._rules)
             self.layers = self._worker.layers
         return self._worker
+
+
+class Ahead:
+    """The answers to what was asked ahead, in order: read when wanted, or when others are wanted first."""
+
+    def __init__(self, remote: RemoteSubmission, count: int, limit: TimeLimit) -> None:
+        self._remote = remote
+        self._limit = limit
+        self._to_come = count
+        self._waiting: deque[Frame] = deque()
+        self._error: WorkerLost | None = None
+
+    def next(self) -> Frame | None:
+        """The next answer; None where they ended early. Raises what ended them, once."""
+        if not self._waiting:
+            self._fetch_one()
+        if self._waiting:
+            return self._waiting.popleft()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return None
+
+    def fetch(self) -> None:
+        """Read all answers; an error is raised where they are wanted."""
+        size = 0
+        while self._to_come:
+            self._fetch_one()
+            size += sum(map(len, self._waiting[-1])) if self._waiting else 0
+            if size > MAX_WAITING_BYTES:
+                self._remote.close()
+
+    def fetch_ready(self) -> bool:
+        """Read what can be read without waiting; whether that was all."""
+        while self._to_come and self._remote.has_answered:
+            self._fetch_one()
+        return not self._to_come
+
+    def discard(self) -> None:
+        """Read what is still to come and keep none of it: it may be large."""
+        while self._to_come:
+            self._fetch_one()
+            self._waiting.clear()
+
+    def end(self) -> None:
+        """There is nobody left to answer."""
+        self._to_come = 0
+
+    def _fetch_one(self) -> None:
+        if self._to_come:
+            self._to_come -= 1
+            try:
+                self._waiting.append(self._remote.reply_bytes(self._limit))
+            except WorkerLost as error:
+                self._error = error
+                self.end()

@@ -84,7 +84,7 @@ class RemoteModule(nn.Module):
         changed = {
             name: lowering.tensor(tensor.detach())
             for name, tensor in self._tensors()
-            if self.__dict__["_known"].get(name) != _identity(tensor)
+            if not _is_same(tensor, self.__dict__["_known"].get(name))
         }
         if not changed and self.training == self.__dict__["_known_mode"]:
             return None
@@ -122,5 +122,13 @@ class RemoteModule(nn.Module):
         return owner, leaf
 
 
-def _identity(tensor: torch.Tensor) -> tuple[int, int, torch.dtype]:
-    return tensor.data_ptr(), tensor._version, tensor.dtype
+def _identity(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """What tells later whether `tensor` has new values; it keeps the storage, and so its address."""
+    return tensor.detach(), tensor._version
+
+
+def _is_same(tensor: torch.Tensor, known: tuple[torch.Tensor, int] | None) -> bool:
+    if known is None:
+        return False
+    was, version = known
+    return (tensor.data_ptr(), tensor._version, tensor.dtype) == (was.data_ptr(), version, was.dtype)

@@ -35,7 +35,7 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
     if not isinstance(message, wire.Open):
         raise wire.WireError("the first frame must open a submission")
     importer = SubmissionImporter(message.sources, message.paths)
-    forbid(message.rules.forbidden, message.paths.values())
+    forbid(message.rules.forbidden, frozenset(message.paths.values()))
     _hide_the_file_system()
     printed = sys.stdout = sys.stderr = Printed()
     importer.install()
