@@ -412,29 +412,6 @@ def test_forbidden_calls_are_refused_to_the_submission_alone(new_remote):
         case(remote, "short").f(torch.ones(2))
 
 
-def test_weights_that_were_rounded_on_the_way_are_sent_again(new_remote):
-    """`.to` there and back leaves shape, dtype and, where freed storage is used again, the address."""
-    source = """
-import torch
-
-
-class Weights(torch.nn.Module):
-    def __init__(self, n):
-        super().__init__()
-        self.w = torch.nn.Parameter(torch.full((n,), 0.1, dtype=torch.float64))
-
-    def forward(self, x):
-        return self.w.sum() * x
-"""
-    student = case(new_remote(weights=source), "weights")
-    one = torch.ones((), dtype=torch.float64)
-    for n in range(100, 600, 10):  # of some sizes, the storage is used again at once
-        module = student.Weights(n)
-        before = module(one)
-        module.to(torch.bfloat16).to(torch.float64)
-        assert module(one) != before
-
-
 def test_what_is_to_be_written_by_hand_cannot_reach_autograd(new_remote):
     slope = "    import torch\n    return torch.autograd.grad((x * x).sum(), x)[0]\n"
     remote = new_remote(hand=f"def slope(x):\n{slope}\n\ndef free(x):\n{slope}\n")
