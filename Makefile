@@ -9,7 +9,7 @@ BIN := .venv/bin
 CLASS := examples/sample_class/submitted
 REPORT := build/demo
 
-.PHONY: demo test lint bench stubs clean
+.PHONY: demo test lint bench thresholds baselines cora stubs clean
 
 demo: .venv/installed
 	@mkdir -p $(REPORT)
@@ -27,6 +27,17 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/class_of_20.py
+
+thresholds: .venv/installed
+	@for unit in a1_rnn a2_lstm a3_attention a5_gnn; do $(BIN)/python benchmarks/thresholds.py $$unit || exit 1; done
+
+baselines: .venv/installed
+	$(BIN)/python benchmarks/text_baselines.py
+	$(BIN)/python benchmarks/graph_baselines.py
+
+# Planetoid's files are looked for, or downloaded to, where PLANETOID_ROOT says
+cora: .venv/installed
+	$(BIN)/python benchmarks/cora.py
 
 stubs: .venv/installed
 	$(BIN)/autograder stubs

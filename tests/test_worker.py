@@ -22,7 +22,7 @@ from autograder.rules import Rules
 from autograder.submission import Submission
 from autograder.worker import wire
 from autograder.worker.client import TimeLimit, Zygote
-from autograder.worker.links import Diverged, LiveLink, Prefetch
+from autograder.worker.links import Answer, Diverged, LiveLink, Prefetch
 from autograder.worker.reached import RemoteSubmission
 from autograder.worker.remote import RemoteStudent
 from autograder.worker.values import same_bits
@@ -629,9 +629,16 @@ def recorded(remote: RemoteSubmission) -> tuple[list[Any], Prefetch]:
     return results, Prefetch(transcripts)
 
 
+def ask_ahead(prefetch: Prefetch, remote: RemoteSubmission, count: int = 1) -> Iterator[Answer]:
+    """The answers, until they end."""
+    ahead = prefetch.start(remote, "sample", LIMIT)
+    answers = (prefetch.answer(i, ahead, remote) for i in range(count))
+    return (answer for answer in answers if answer is not None)
+
+
 def test_a_replay_is_what_live_calls_are(recorded, new_remote):
     live, prefetch = recorded
-    answers = prefetch.start(new_remote(), "sample", LIMIT)
+    answers = ask_ahead(prefetch, new_remote(), len(CASES))
     replayed = [
         body(RemoteStudent("sample", answer.link()), x) for answer, x in zip(answers, CASES, strict=True)
     ]
@@ -649,7 +656,7 @@ def test_a_replay_is_what_live_calls_are(recorded, new_remote):
 def test_who_leads_the_check_another_way_diverges_or_answers_for_himself(recorded, new_remote, old, new):
     _, prefetch = recorded
     assert old in SOURCE
-    answers = prefetch.start(new_remote(sample=SOURCE.replace(old, new)), "sample", LIMIT)
+    answers = ask_ahead(prefetch, new_remote(sample=SOURCE.replace(old, new)), len(CASES))
     outcomes = []
     for answer, x in zip(answers, CASES, strict=True):
         try:
@@ -689,7 +696,7 @@ square = torch.ones(2, 2)
 def test_another_question_than_the_recorded_one_diverges(remote, ask):
     link = LiveLink(remote, "sample", LIMIT, record=True)
     RemoteStudent("sample", link).matmul(square, square.clone())
-    [answer] = Prefetch([link.transcript]).start(remote, "sample", LIMIT)
+    [answer] = ask_ahead(Prefetch([link.transcript]), remote)
     with pytest.raises(Diverged):
         ask(RemoteStudent("sample", answer.link()))
 
@@ -698,7 +705,7 @@ def test_a_divergence_is_not_caught_as_an_error_of_the_submission(remote):
     link = LiveLink(remote, "sample", LIMIT, record=True)
     y = RemoteStudent("sample", link).cube_then_sine(leaf(2))
     y.sum().backward()
-    [answer] = Prefetch([link.transcript]).start(remote, "sample", LIMIT)
+    [answer] = ask_ahead(Prefetch([link.transcript]), remote)
     y = RemoteStudent("sample", answer.link()).cube_then_sine(leaf(2)) * 2
     with pytest.raises(Diverged), contextlib.suppress(Exception):  # also out of autograd's engine
         y.sum().backward()
@@ -709,7 +716,7 @@ def test_a_worker_lost_in_the_middle_ends_the_answers(recorded, new_remote):
     count = "COUNT = []\n\n\ndef train(model, x, y, steps):\n    COUNT.append(1)\n"
     leaving = count + "    if len(COUNT) == 2:\n        os._exit(4)\n"
     source = SOURCE.replace("def train(model, x, y, steps):\n", leaving)
-    answers = prefetch.start(new_remote(sample=source), "sample", LIMIT)
+    answers = ask_ahead(prefetch, new_remote(sample=source), len(CASES))
     next(answers)
     with pytest.raises(WorkerLost, match="exit status 4"):
         next(answers)

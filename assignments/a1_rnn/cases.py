@@ -290,11 +290,11 @@ class WiringCase:
 
 @st.composite
 def wiring_cases(draw: DrawFn, with_lengths: bool = False, lively: bool = False) -> WiringCase:
-    """`lively` ones have two steps, four rows and five hidden units at least, so that some of them react."""
+    """`lively` ones have two steps and classes, four rows, five hidden units at least, so that some react."""
     batch, steps, size, n_classes = draw(dimensions(4))
     hidden = draw(sizes(5))
     if lively:
-        batch, steps, hidden = batch + 3, steps + 1, hidden + 4
+        batch, steps, hidden, n_classes = batch + 3, steps + 1, hidden + 4, n_classes + 1
     x = draw(tensors((batch, steps, size), scale=SCALE))
     real = draw(lengths(batch, steps)) if with_lengths else None
     at = draw(st.integers(0, steps - 1))

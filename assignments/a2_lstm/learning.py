@@ -77,13 +77,14 @@ CHUNK = 2
 def character_bits(student: Any) -> float:
     """Trains on `corpus.py` with its sizes and steps; bits per character of the test chapters."""
     model = student.CharLM(len(corpus.CHARACTERS), corpus.EMBED_SIZE, corpus.HIDDEN_SIZE).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=corpus.LR)
+    parameters = list(model.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=corpus.LR)
     for tokens in corpus.char_batches("train")[: corpus.STEPS]:
         logits, _ = expect_tuple(model(tokens[:, :-1]), 2, ("logits", "state"))
         loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+        torch.nn.utils.clip_grad_norm_(parameters, max_norm=1.0)
         optimizer.step()
     model.eval()
     bits, state = [], None

@@ -57,11 +57,11 @@ class ScatterCase:
 
 
 @st.composite
-def scatter_cases(draw: DrawFn, max_dims: int = 2, min_dims: int = 0) -> ScatterCase:
-    """Messages, or none, with any number of feature dimensions, to nodes of which some get nothing."""
+def scatter_cases(draw: DrawFn, min_dims: int = 1) -> ScatterCase:
+    """Messages (E, features) or, with `min_dims` 0, also (E,), to nodes of which some get nothing."""
     n = draw(sizes(5))
     index = draw(st.lists(st.integers(0, n - 1), max_size=8))
-    shape = draw(st.lists(sizes(3), min_size=min_dims, max_size=max_dims))
+    shape = draw(st.lists(sizes(3), min_size=min_dims, max_size=1))
     src = draw(any_tensors((len(index), *shape)))
     return ScatterCase(src, torch.tensor(index, dtype=torch.int64), n, draw(orders(len(index))))
 
@@ -236,6 +236,8 @@ def model_cases(
     draw: DrawFn, dropout: float | None = None, lively: bool = False, min_nodes: int = 1, min_edges: int = 0
 ) -> ModelCase:
     """`lively` ones have nodes and hidden features enough that something is always dropped."""
+    if lively:
+        min_nodes, min_edges = 3, 3
     graph = draw(graph_cases(min_nodes, min_edges))
     in_size, hidden, n_classes = draw(THREE_DISTINCT)
     rate = draw(st.sampled_from((0.0, 0.5))) if dropout is None else dropout
@@ -453,17 +455,20 @@ def expect_reach(model: Callable[[Tensor, Tensor], Tensor], case: PathCase, hops
 
 
 def expect_dropout(model: nn.Module, call: Callable[[], Tensor]) -> None:
-    """Two calls in `train()` mode differ, two in `eval()` mode do not."""
+    """Some calls in `train()` mode differ, wherever the model drops something; in `eval()` none do."""
     model.train()
-    training = [call() for _ in range(2)]
+    training = [call() for _ in range(6)]
     model.eval()
     resting = [call() for _ in range(2)]
     for out in (*training, *resting):
         note(expect_no_nan(out), "output")
-    for mode, (first, second), random in (("train", training, True), ("eval", resting, False)):
-        if torch.equal(first, second) == random:
+    for mode, (first, *others), random in (("train", training, True), ("eval", resting, False)):
+        if all(torch.equal(first, other) for other in others) == random:
             raise CheckFailure(
-                ("wrong", f"two calls in {mode}() mode are {'the same' if random else 'not the same'}"),
+                (
+                    "wrong",
+                    f"{len(others) + 1} calls in {mode}() mode are {'all' if random else 'not'} the same",
+                ),
                 ("expected", "dropout is random in train() and off in eval()"),
             )
 

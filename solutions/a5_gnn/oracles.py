@@ -150,10 +150,10 @@ def auto_encoder_shapes(case: AutoEncoderCase) -> list[tuple[int, ...]]:
     return [(case.hidden, case.x.shape[1]), (case.hidden,), *head * (2 if case.variational else 1)]
 
 
-def cross_entropy(probabilities: Tensor, existing: int) -> Tensor:
+def cross_entropy(scores: Tensor, existing: int) -> Tensor:
     """The mean binary cross-entropy; the first `existing` edges exist, the others do not."""
-    right = torch.cat([probabilities[:existing], 1 - probabilities[existing:]])
-    return -right.log().mean()
+    right = torch.cat([scores[:existing], -scores[existing:]])
+    return -nn.functional.logsigmoid(right).mean()
 
 
 def divergence(mean: Tensor, deviation: Tensor) -> Tensor:

@@ -81,21 +81,21 @@ def test_means_in_any_dtype_and_memory_layout_with_inputs_left_alone(student, ca
 
 @exercise("scatter_mean", points=3)
 def test_a_mean_of_many_in_bfloat16(student):
-    src = torch.full((1000, 1), 0.5, dtype=torch.bfloat16)
-    got = student.scatter_mean(src, torch.arange(1000) % 2, 3)
+    src = torch.full((4000, 1), 0.5, dtype=torch.bfloat16)
+    got = student.scatter_mean(src, torch.arange(4000) % 2, 3)
     expected = torch.tensor([[0.5], [0.5], [0.0]], dtype=torch.bfloat16)
-    assert_close(got, expected, because="a thousand messages of 0.5", dims="nodes features")
+    assert_close(got, expected, because="2000 messages of 0.5 a node", dims="nodes features", rtol=0.05)
 
 
 @exercise("edge_softmax", points=5)
-@given(case=scatter_cases())
+@given(case=scatter_cases(min_dims=0))
 def test_every_node_has_a_softmax_of_its_own(student, case):
     expected = oracles.softmax_by_target(case.src, case.index)
     assert_close(student.edge_softmax(case.src, case.index, case.n), expected, what="weights")
 
 
 @exercise("edge_softmax", points=5)
-@given(case=scatter_cases())
+@given(case=scatter_cases(min_dims=0))
 def test_gradients_flow_within_a_node_only(student, case):
     check_gradients(
         lambda scores: student.edge_softmax(scores, case.index, case.n),
@@ -107,7 +107,7 @@ def test_gradients_flow_within_a_node_only(student, case):
 
 @exercise("edge_softmax", points=5)
 @settings(max_examples=12)  # several calls each
-@given(case=scatter_cases())
+@given(case=scatter_cases(min_dims=0))
 def test_weights_in_any_dtype_and_memory_layout_with_inputs_left_alone(student, case):
     def weights(scores, index):
         return student.edge_softmax(scores, index, case.n)

@@ -7,7 +7,6 @@ from assignments.a5_gnn.cases import naive_cases
 from autograder.checks import (
     CheckFailure,
     assert_close,
-    assert_unchanged,
     check_dtype_and_device,
     check_pure,
     exercise,
@@ -46,10 +45,8 @@ def test_it_is_not_linear_and_sees_every_entry(student, case):
 @exercise("MLPOnAdjacency", points=1)
 @settings(max_examples=12)  # several calls each
 @given(case=naive_cases())
-def test_a_matrix_of_any_dtype_that_is_left_alone(student, case):
+def test_a_matrix_in_any_float_dtype_that_is_left_alone(student, case):
     model = case.model(student)
-    floats, counts = model(case.adj), model(case.adj.long())
-    assert_unchanged(counts, floats, changed="the dtype of adj: int64", because="edge counts are integers")
     check_pure(model, case.adj, names=("adj",))
     check_dtype_and_device(lambda adj: model.to(adj.dtype)(adj), [case.adj], terms=32)
 
