@@ -71,7 +71,7 @@ def report(name: str, sources: Mapping[str, str], task: LearningTask, seeds: int
         student = importer.load(task.module)
         for seed in range(seeds):
             torch.manual_seed(seed)
-            reached.append(task.learn(student))
+            reached.append(task.sweep(student, seed) if task.sweep else task.learn(student))
     except Exception as problem:
         error = f"  {type(problem).__name__}: {problem}".splitlines()[0][:80]
     finally:

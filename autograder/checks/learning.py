@@ -13,7 +13,9 @@ class LearningTask:
 
     `learn(student)` builds, trains and tests the submission's model of `module` and returns the number,
     `measure` says in words what it is, and `required` is what it must reach: at least, or at most where
-    lower is better. `benchmarks/thresholds.py` shows what sound and mistaken submissions reach.
+    lower is better. `benchmarks/thresholds.py` shows what sound and mistaken submissions reach with many
+    seeds of torch's global state; where `learn` draws with seeds of its own, `sweep(student, i)` is the same
+    with others.
     """
 
     name: str
@@ -23,6 +25,7 @@ class LearningTask:
     required: float
     learn: Callable[[Any], float]
     lower_is_better: bool = False
+    sweep: Callable[[Any, int], float] | None = None
 
     def is_reached_by(self, value: float) -> bool:
         return value <= self.required if self.lower_is_better else value >= self.required
