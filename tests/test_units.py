@@ -51,10 +51,7 @@ class GradedUnit:
 
 
 # No test has `graded` among its own parameters: pytest would open a unit's session anew for each of them.
-BY_UNIT = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in UNITS]
-
-
-@pytest.fixture(scope="module", params=BY_UNIT)
+@pytest.fixture(scope="module", params=UNITS)
 def graded(request: pytest.FixtureRequest) -> Iterator[GradedUnit]:
     unit = UNITS[request.param]
     with GradingSession(COURSE, (unit.name,)) as session:
@@ -162,7 +159,7 @@ def test_the_points_of_a_unit_sum_to_a_hundred(graded: GradedUnit) -> None:
     assert graded.result.max_score == 100
 
 
-@pytest.mark.parametrize("unit", BY_UNIT)
+@pytest.mark.parametrize("unit", UNITS)
 def test_a_unit_has_its_share_of_mistakes_and_alternatives(unit: str) -> None:
     assert len(MISTAKES[unit]) >= 25
     assert {mistake.exercise for mistake in MISTAKES[unit]} == {each.name for each in UNITS[unit].exercises}
