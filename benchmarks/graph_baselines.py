@@ -25,9 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from assignments.a5_gnn import wordnet
 from assignments.a5_gnn.learning import LINKS, WORDNET, area_under_curve, link_task, share_of_nodes
 from assignments.a5_gnn.molecules import ATOMS, MOLECULES, MoleculeBatch, molecule_batch
-from autograder.course import Course
-from autograder.importing import SubmissionImporter
-from autograder.submission import read_submission
+from benchmarks.solution import over_seeds, row, solution_module
 
 FOLDS = 10
 MOLECULE_STEPS = 200
@@ -40,13 +38,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
-    torch.set_num_threads(1)
-    unit = Course.find(Path(__file__).parent).unit("a5_gnn")
-    assert unit.hidden is not None
-    sources = read_submission(unit.hidden, unit.modules, unit.hidden.name, unit.name).sources
-    importer = SubmissionImporter(dict(sources), {module: f"{module}.py" for module in sources})
-    try:
-        models = importer.load("models")
+    with solution_module("a5_gnn", "models") as models:
         print(f"nouns: {WORDNET.measure}, {WORDNET.required:g} to pass")
         row("MLP, features alone", over_seeds(partial(nouns, models, MLP), seeds))
         for rounds in ROUNDS:
@@ -61,20 +53,6 @@ def main() -> None:
         row("always mutagenic", [float(molecule_batch().y.double().mean())])
         row("atom counts, logistic regr.", over_seeds(partial(folds, atom_counts), seeds))
         row("GraphClassifier", over_seeds(partial(folds, partial(classify_molecules, models)), seeds))
-    finally:
-        importer.remove()
-
-
-def row(name: str, values: list[float]) -> None:
-    print(f"  {name:<30} {' '.join(f'{value:.3f}' for value in values)}", flush=True)
-
-
-def over_seeds(run: Callable[[], float], seeds: int) -> list[float]:
-    reached = []
-    for seed in range(seeds):
-        torch.manual_seed(seed)
-        reached.append(run())
-    return sorted(reached)
 
 
 def nouns(models: Any, make: Callable[[int, int], nn.Module]) -> float:

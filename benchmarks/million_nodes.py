@@ -26,9 +26,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from autograder.course import Course
-from autograder.importing import SubmissionImporter
-from autograder.submission import read_submission
+from benchmarks.solution import solution_module
 
 FANOUTS = (10, 10)  # edges kept of a seed, and of each of its neighbours
 BATCH_SIZE = 512
@@ -105,36 +103,31 @@ class Cost:
 
 def measure(way: str, n: int, n_edges: int, n_seeds: int) -> Cost:
     """Makes the graph, and goes one way: "sampled" or "whole". For a fresh process."""
-    torch.set_num_threads(1)
-    unit = Course.find(Path(__file__).parent).unit("a5_gnn")
-    assert unit.hidden is not None
-    sources = read_submission(unit.hidden, unit.modules, unit.hidden.name, unit.name).sources
-    importer = SubmissionImporter(dict(sources), {module: f"{module}.py" for module in sources})
-    layers = importer.load("layers")
-    torch.manual_seed(0)
-    network = Network(layers)
-    graph = Graph.random(n, n_edges)
-    generator = torch.Generator().manual_seed(1)
-    seeds = torch.randperm(n, generator=generator)[:n_seeds]
-    before, start = peak_mib(), time.process_time()
-    largest = (n, graph.edge_index.shape[1])
-    if way == "sampled":
-        largest = (0, 0)
-        for batch in seeds.split(BATCH_SIZE):
-            nodes, edge_index = computation_tree(graph, batch, FANOUTS, layers, generator)
-            logits = network(graph.x[nodes], edge_index)[torch.searchsorted(nodes, batch)]
-            F.cross_entropy(logits, graph.y[batch], reduction="sum").backward()
-            largest = max(largest, (len(nodes), edge_index.shape[1]))
-    else:
-        logits = network(graph.x, graph.edge_index)[seeds]
-        F.cross_entropy(logits, graph.y[seeds], reduction="sum").backward()
-    seconds, peak = time.process_time() - start, peak_mib()
-    if way == "sampled":  # after the measurement: the same logits without sampling
-        few = seeds[:COMPARED]
-        nodes, edge_index = computation_tree(graph, few, (n_edges, n_edges), layers, generator)
-        logits = network(graph.x[nodes], edge_index)[torch.searchsorted(nodes, few)]
-    batch = f"{largest[0]:,} nodes, {largest[1]:,} edges"
-    return Cost(seconds, before, peak, batch, logits[:COMPARED].detach())
+    with solution_module("a5_gnn", "layers") as layers:
+        torch.manual_seed(0)
+        network = Network(layers)
+        graph = Graph.random(n, n_edges)
+        generator = torch.Generator().manual_seed(1)
+        seeds = torch.randperm(n, generator=generator)[:n_seeds]
+        before, start = peak_mib(), time.process_time()
+        largest = (n, graph.edge_index.shape[1])
+        if way == "sampled":
+            largest = (0, 0)
+            for batch in seeds.split(BATCH_SIZE):
+                nodes, edge_index = computation_tree(graph, batch, FANOUTS, layers, generator)
+                logits = network(graph.x[nodes], edge_index)[torch.searchsorted(nodes, batch)]
+                F.cross_entropy(logits, graph.y[batch], reduction="sum").backward()
+                largest = max(largest, (len(nodes), edge_index.shape[1]))
+        else:
+            logits = network(graph.x, graph.edge_index)[seeds]
+            F.cross_entropy(logits, graph.y[seeds], reduction="sum").backward()
+        seconds, peak = time.process_time() - start, peak_mib()
+        if way == "sampled":  # after the measurement: the same logits without sampling
+            few = seeds[:COMPARED]
+            nodes, edge_index = computation_tree(graph, few, (n_edges, n_edges), layers, generator)
+            logits = network(graph.x[nodes], edge_index)[torch.searchsorted(nodes, few)]
+        batch = f"{largest[0]:,} nodes, {largest[1]:,} edges"
+        return Cost(seconds, before, peak, batch, logits[:COMPARED].detach())
 
 
 def peak_mib() -> float:

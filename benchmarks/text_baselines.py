@@ -14,9 +14,9 @@ import math
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +28,7 @@ from assignments.a2_lstm.corpus import corpus
 from assignments.a2_lstm.learning import CHARACTERS, RECALL, SENTIMENT
 from assignments.a2_lstm.reviews import reviews
 from autograder.checks import LearningTask
-from autograder.course import Course
-from autograder.importing import SubmissionImporter
-from autograder.submission import read_submission
+from benchmarks.solution import over_seeds, row, solution_module
 
 
 def main() -> None:
@@ -39,43 +37,23 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
-    torch.set_num_threads(1)
-    unit = Course.find(Path(__file__).parent).unit("a2_lstm")
-    assert unit.hidden is not None
-    sources = read_submission(unit.hidden, unit.modules, unit.hidden.name, unit.name).sources
-    importer = SubmissionImporter(dict(sources), {module: f"{module}.py" for module in sources})
-    try:
-        text = importer.load("text")
+    with solution_module("a2_lstm", "text") as text:
         for task, baselines in (
             (SENTIMENT, {"always the same class": majority, "TF-IDF, logistic regression": tfidf}),
             (CHARACTERS, {f"{n}-gram, Witten-Bell": ngram(n) for n in range(1, 7)}),
             (RECALL, {}),
         ):
             heading(task)
-            row("LSTM", over_seeds(task, text, seeds))
+            row("LSTM", over_seeds(partial(task.learn, text), seeds))
             for name, baseline in baselines.items():
                 row(name, [baseline()])
         plain = SimpleNamespace(SentimentClassifier=RNNClassifier, fit=text.fit)
-        row("plain RNN of the same sizes", over_seeds(RECALL, plain, seeds))
-    finally:
-        importer.remove()
+        row("plain RNN of the same sizes", over_seeds(partial(RECALL.learn, plain), seeds))
 
 
 def heading(task: LearningTask) -> None:
     bound = "at most" if task.lower_is_better else "at least"
     print(f"{task.name}: {task.measure}, {bound} {task.required:g} to pass", flush=True)
-
-
-def row(name: str, values: list[float]) -> None:
-    print(f"  {name:<30} {' '.join(f'{value:.3f}' for value in values)}", flush=True)
-
-
-def over_seeds(task: LearningTask, student: Any, seeds: int) -> list[float]:
-    reached = []
-    for seed in range(seeds):
-        torch.manual_seed(seed)
-        reached.append(task.learn(student))
-    return sorted(reached)
 
 
 def majority() -> float:

@@ -431,20 +431,6 @@ def readout_cases(draw: DrawFn, ridges: tuple[float, ...] = (0.01, 0.5, 3.0, 100
     return ReadoutCase(draw(tensors((steps, n))), draw(tensors((steps, out))), draw(st.sampled_from(ridges)))
 
 
-def expect_parameters(module: nn.Module, expected: Mapping[str, Tensor]) -> None:
-    """The state dict of `module` has these names and shapes, and all of them are parameters."""
-    state, parameters = module.state_dict(), dict(module.named_parameters())
-    for kind, names in (("state dict", state), ("set of parameters", parameters)):
-        if set(names) != set(expected):
-            raise CheckFailure(
-                ("wrong", f"the {kind} has the wrong names"),
-                ("expected", ", ".join(sorted(expected))),
-                ("got", ", ".join(sorted(names)) or "none"),
-            )
-    for name, right in expected.items():
-        assert_shape(state[name], right.shape, what=name)
-
-
 def expect_spectral_radius(w: Any, case: ReservoirCase) -> None:
     """`w` is finite, of the default float dtype, and its largest absolute eigenvalue is the case's radius.
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from torch import nn
 
 from assignments.a1_rnn.cases import (
-    expect_parameters,
     module_by_torch,
     rnn_cases,
     rnn_module_cases,
@@ -20,6 +19,7 @@ from autograder.checks import (
     check_ignores,
     exercise,
     expect_outputs,
+    expect_parameters,
     note,
 )
 from autograder.checks.strategies import sizes, tensors

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from assignments.a1_rnn.cases import (
     cross_entropy_cases,
-    expect_parameters,
     output_recurrent_cases,
     wiring_cases,
 )
@@ -23,6 +22,7 @@ from autograder.checks import (
     exercise,
     expect_no_nan,
     expect_outputs,
+    expect_parameters,
     expect_tensor,
 )
 

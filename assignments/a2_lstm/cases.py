@@ -396,29 +396,6 @@ def writing_cases(
     return WritingCase(vocab_size, 3, 5, 1 + draw(seeds()), prompt, 0, length, temperature, draw(seeds()))
 
 
-def expect_parameters(module: nn.Module, expected: Mapping[str, Tensor]) -> None:
-    """The state dict of `module` has these names and shapes, and all of them are parameters."""
-    state, parameters = module.state_dict(), dict(module.named_parameters())
-    for kind, names in (("state dict", state), ("set of parameters", parameters)):
-        if set(names) != set(expected):
-            raise CheckFailure(
-                ("wrong", f"the {kind} has the wrong names"),
-                ("expected", ", ".join(sorted(expected))),
-                ("got", ", ".join(sorted(names)) or "none"),
-            )
-    for name, right in expected.items():
-        assert_shape(state[name], right.shape, what=name)
-
-
-def expect_losses(losses: Any, steps: int) -> None:
-    """`losses` is a list of `steps` finite floats."""
-    if not isinstance(losses, list) or len(losses) != steps or not all(type(x) is float for x in losses):
-        raise CheckFailure(("expected", f"a list of {steps} floats"), ("got", repr(losses)[:200]))
-    if not all(map(math.isfinite, losses)):
-        raise CheckFailure(("expected", "finite losses"), ("got", repr(losses)[:200]))
-    note(losses, "every loss")
-
-
 def expect_vocab(got: Any, expected: Mapping[str, int]) -> None:
     """`got` is the dict `expected`, with ids that are ints; its order is free."""
     if not isinstance(got, dict) or not all(type(number) is int for number in got.values()):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from assignments.a2_lstm.cases import expect_parameters, last_cases, lstm_cases
+from assignments.a2_lstm.cases import last_cases, lstm_cases
 from autograder.checks import (
     assert_close,
     assert_unchanged,
@@ -15,6 +15,7 @@ from autograder.checks import (
     check_ignores,
     exercise,
     expect_outputs,
+    expect_parameters,
     expect_tuple,
 )
 from autograder.checks.strategies import tensors

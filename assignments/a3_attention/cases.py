@@ -427,15 +427,6 @@ def expect_id_lists(decoded: Any, rows: int, eos: int, max_len: int) -> None:
         note(ids or -1, "every id (minus one where a row is empty)")
 
 
-def expect_losses(losses: Any, steps: int) -> None:
-    """`losses` is a list of `steps` finite floats."""
-    if not isinstance(losses, list) or len(losses) != steps or not all(type(x) is float for x in losses):
-        raise CheckFailure(("expected", f"a list of {steps} floats"), ("got", repr(losses)[:200]))
-    if not all(map(math.isfinite, losses)):
-        raise CheckFailure(("expected", "finite losses"), ("got", repr(losses)[:200]))
-    note(losses, "every loss")
-
-
 def expect_greedy(model: nn.Module, case: Seq2SeqCase, decoded: Any, eos: int, max_len: int) -> None:
     """Every decoded token is the one that `model`, fed what comes before it, gives the largest logit."""
     expect_id_lists(decoded, len(case.src), eos, max_len)

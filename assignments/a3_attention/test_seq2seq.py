@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assignments.a3_attention.cases import expect_greedy, expect_id_lists, expect_losses, seq2seq_cases
+from assignments.a3_attention.cases import expect_greedy, expect_id_lists, seq2seq_cases
 from assignments.a3_attention.learning import DATES
 from autograder.checks import (
     CheckFailure,
@@ -13,6 +13,7 @@ from autograder.checks import (
     assert_unchanged,
     assert_zero,
     exercise,
+    expect_losses,
     expect_tuple,
 )
 

@@ -429,6 +429,14 @@ def naive_cases(draw: DrawFn, max_nodes: int = 4, min_nodes: int = 1, wide: bool
     return NaiveCase(adj, 32 if wide else hidden, n_classes, draw(orders(n)), 1 + draw(SEEDS))
 
 
+def sparse_graph(n_edges: int, size: int = 4) -> tuple[Tensor, Tensor]:
+    """Node features (n_edges / 2, size) and edges (2, n_edges): two from every node, to near ones."""
+    n = n_edges // 2
+    source = torch.arange(n).repeat(2)
+    steps = torch.tensor([1, 5]).repeat_interleave(n)
+    return tensor_from(n_edges, (n, size), dtype=torch.float32), torch.stack([source, (source + steps) % n])
+
+
 def expect_reach(model: Callable[[Tensor, Tensor], Tensor], case: PathCase, hops: int = 2) -> None:
     """The last node of the path hears of the nodes up to `hops` before it, and of none further away."""
     last = len(case.path) - 1
@@ -473,15 +481,6 @@ def expect_dropout(model: nn.Module, call: Callable[[], Tensor]) -> None:
             )
 
 
-def expect_losses(losses: Any, steps: int) -> None:
-    """`losses` is a list of `steps` finite floats."""
-    if not isinstance(losses, list) or len(losses) != steps or not all(type(x) is float for x in losses):
-        raise CheckFailure(("expected", f"a list of {steps} floats"), ("got", repr(losses)[:200]))
-    if not all(map(math.isfinite, losses)):
-        raise CheckFailure(("expected", "finite losses"), ("got", repr(losses)[:200]))
-    note(losses, "every loss")
-
-
 def _loaded(layer: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     layer = layer.double()
     layer.load_state_dict(state)
@@ -491,11 +490,3 @@ def _loaded(layer: nn.Module, state: dict[str, Tensor]) -> nn.Module:
 def _fields(case: Any) -> tuple[Any, ...]:
     """The values of a case's fields, for a case that adds to them."""
     return tuple(getattr(case, name) for name in case.__dataclass_fields__)
-
-
-def sparse_graph(n_edges: int, size: int = 4) -> tuple[Tensor, Tensor]:
-    """Node features (n_edges / 2, size) and edges (2, n_edges): two from every node, to near ones."""
-    n = n_edges // 2
-    source = torch.arange(n).repeat(2)
-    steps = torch.tensor([1, 5]).repeat_interleave(n)
-    return tensor_from(n_edges, (n, size), dtype=torch.float32), torch.stack([source, (source + steps) % n])

@@ -1,5 +1,6 @@
 """The course author's library: what a check is written with."""
 
+from autograder.checks.beside import beside
 from autograder.checks.compare import (
     assert_close,
     assert_like,
@@ -17,6 +18,7 @@ from autograder.checks.describe import describe_case, describe_tensor, describe_
 from autograder.checks.failure import CheckFailure
 from autograder.checks.learning import LearningTask
 from autograder.checks.marking import exercise
+from autograder.checks.modules import expect_parameters
 from autograder.checks.properties import (
     check_batch_independence,
     check_causal,
@@ -30,8 +32,11 @@ from autograder.checks.properties import (
     check_permutation_equivariance,
     check_permutation_invariance,
     check_pure,
+    check_training_steps,
+    expect_losses,
 )
 from autograder.checks.tensors import (
+    central_slopes,
     fill_parameters,
     fresh,
     generator,
@@ -52,6 +57,8 @@ __all__ = [
     "assert_shape",
     "assert_unchanged",
     "assert_zero",
+    "beside",
+    "central_slopes",
     "check_batch_independence",
     "check_causal",
     "check_cost_in_proportion",
@@ -64,12 +71,15 @@ __all__ = [
     "check_permutation_equivariance",
     "check_permutation_invariance",
     "check_pure",
+    "check_training_steps",
     "describe_case",
     "describe_tensor",
     "describe_values",
     "exercise",
+    "expect_losses",
     "expect_no_nan",
     "expect_outputs",
+    "expect_parameters",
     "expect_tensor",
     "expect_tuple",
     "expect_value_error",

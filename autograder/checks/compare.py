@@ -22,6 +22,7 @@ from autograder.checks.describe import (
     unravel,
 )
 from autograder.checks.failure import CheckFailure, Row, values_are_judged
+from autograder.checks.judged import judging
 from autograder.checks.tensors import over_leading
 from autograder.checks.vacuity import note
 
@@ -79,6 +80,7 @@ def assert_like(
     got: Any, expected: Tensor, *, because: str | None = None, what: str = "output", dims: str | None = None
 ) -> Tensor:
     """`got` is a tensor of the shape, dtype and device of `expected`; returns it."""
+    judging(got, what)
     tensor = expect_tensor(got, what=what)
     if tensor.shape != expected.shape:
         raise CheckFailure(
@@ -149,6 +151,7 @@ def assert_zero(
     got: Any, *, where: Tensor | None = None, because: str | None = None, what: str = "output"
 ) -> None:
     """Exactly 0 everywhere, or at the entries where the mask `where` (broadcast to `got`) is True."""
+    judging(got, what)
     got = expect_tensor(got, what=what).detach()
     if not values_are_judged():
         return

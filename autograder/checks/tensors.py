@@ -1,7 +1,7 @@
 """Tensors that a check makes from its case: leaves, poison, cotangents, gradients."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import torch
@@ -99,3 +99,15 @@ def gradients(
         return tuple(torch.zeros_like(x) for x in inputs)
     outs, weights = zip(*pairs, strict=True)
     return torch.autograd.grad(outs, list(inputs), weights, allow_unused=True, materialize_grads=True)
+
+
+def central_slopes(
+    loss: Callable[[Sequence[Tensor]], Tensor], inputs: Sequence[Tensor], epsilon: float = 1e-5
+) -> tuple[Tensor, ...]:
+    """The slope of `loss` along the direction `weights_like(x)` of each input x, by central differences."""
+    found = []
+    for i, value in enumerate(inputs):
+        step = epsilon * weights_like(value)
+        before, after = ([*inputs[:i], value + end * step, *inputs[i + 1 :]] for end in (-1, 1))
+        found.append((loss(after) - loss(before)) / (2 * epsilon))
+    return tuple(found)

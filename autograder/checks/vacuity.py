@@ -19,6 +19,7 @@ from torch import Tensor
 
 from autograder.checks.describe import describe_number
 from autograder.checks.failure import CheckFailure
+from autograder.checks.judged import judging
 
 
 class Seen:
@@ -103,6 +104,7 @@ def note(value: Any, what: str = "output") -> None:
     which note by themselves. A check whose noted results are constants, all cases taken together, fails;
     one that notes nothing is not judged.
     """
+    judging(value, what)
     seen = _SEEN.get()
     if seen is not None:
         seen.add(value, what)

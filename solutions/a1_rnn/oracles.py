@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from assignments.a1_rnn.cases import BackwardCase, torch_rnn
-from autograder.checks import gradients, leaf, leaves, weights_like
+from autograder.checks import central_slopes, gradients, leaf, leaves
 
 
 def step(x: Tensor, h: Tensor, w_x: Tensor, w_h: Tensor, b: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def truncated(case: BackwardCase) -> tuple[Tensor, ...]:
     return tuple(totals)
 
 
-def slopes(case: BackwardCase, epsilon: float = 1e-5) -> tuple[Tensor, ...]:
+def slopes(case: BackwardCase) -> tuple[Tensor, ...]:
     """The slope of Σ grad_hs · hs along a direction of each of x, h0, w_x, w_h and b, by central differences.
 
     The directions are those of `weights_like`.
@@ -37,15 +37,7 @@ def slopes(case: BackwardCase, epsilon: float = 1e-5) -> tuple[Tensor, ...]:
     def loss(inputs: Sequence[Tensor]) -> Tensor:
         return (case.grad_hs * torch_rnn(*inputs)[0]).sum()
 
-    found = []
-    for i, value in enumerate(case.inputs):
-        ends = []
-        for sign in (1, -1):
-            inputs = list(case.inputs)
-            inputs[i] = value + sign * epsilon * weights_like(value)
-            ends.append(loss(inputs))
-        found.append((ends[0] - ends[1]) / (2 * epsilon))
-    return tuple(found)
+    return central_slopes(loss, case.inputs)
 
 
 def norms_on_the_way_back(case: BackwardCase) -> Tensor:

@@ -18,6 +18,7 @@ from autograder.checks.properties.permutation import (
     check_permutation_equivariance,
     check_permutation_invariance,
 )
+from autograder.checks.properties.training import check_training_steps, expect_losses
 
 __all__ = [
     "check_batch_independence",
@@ -32,4 +33,6 @@ __all__ = [
     "check_permutation_equivariance",
     "check_permutation_invariance",
     "check_pure",
+    "check_training_steps",
+    "expect_losses",
 ]
