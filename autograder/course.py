@@ -27,13 +27,19 @@ class CourseError(Exception):
 class Exercise:
     """One function or class to write; `minutes` is what a student should plan for it.
 
-    One `by_hand` computes gradients with algebra: autograd is out of its reach.
+    One `by_hand` computes gradients with algebra: autograd is out of its reach. `forbidden` are the
+    library names that it may not call, and other exercises may.
     """
 
     name: str
     module: str
     minutes: int
     by_hand: bool = False
+    forbidden: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"{self.module}.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,10 @@ class Unit:
     @property
     def rules(self) -> Rules:
         """What a submission of this unit may not do."""
-        by_hand = (f"{each.module}.{each.name}" for each in self.exercises if each.by_hand)
-        return Rules(self.forbidden, tuple(by_hand))
+        by_hand = tuple(each.path for each in self.exercises if each.by_hand)
+        return Rules(
+            self.forbidden, by_hand, {each.path: each.forbidden for each in self.exercises if each.forbidden}
+        )
 
 
 @dataclass(frozen=True)
@@ -171,7 +179,7 @@ def _read_unit(public: Path, hidden: Path) -> Unit:
         name=public.name,
         title=_text(table, "title", where),
         modules=modules,
-        forbidden=_names(table, "forbidden", where, dotted=True) if "forbidden" in table else (),
+        forbidden=_forbidden(table, where),
         preload=_names(table, "preload", where) if "preload" in table else (),
         exercises=exercises,
         public=public,
@@ -180,7 +188,7 @@ def _read_unit(public: Path, hidden: Path) -> Unit:
 
 
 def _read_exercise(table: Mapping[str, Any], modules: tuple[str, ...], where: str) -> Exercise:
-    _reject_unknown(table, {"name", "module", "minutes", "by_hand"}, where)
+    _reject_unknown(table, {"name", "module", "minutes", "by_hand", "forbidden"}, where)
     name = _text(table, "name", where)
     if not name.isidentifier():
         raise CourseError(f"{where}: 'name' must be the function or class to write, not {name!r}.")
@@ -196,7 +204,7 @@ def _read_exercise(table: Mapping[str, Any], modules: tuple[str, ...], where: st
     by_hand = table.get("by_hand", False)
     if not isinstance(by_hand, bool):
         raise CourseError(f"{where}: 'by_hand' must be true or false, not {by_hand!r}.")
-    return Exercise(name, module, minutes, by_hand)
+    return Exercise(name, module, minutes, by_hand, _forbidden(table, where))
 
 
 def _read_toml(path: Path, where: str) -> dict[str, Any]:
@@ -216,6 +224,10 @@ def _text(table: Mapping[str, Any], key: str, where: str) -> str:
         wrong = "is missing" if value is None else f"must be a text that is not empty, not {value!r}"
         raise CourseError(f"{where}: {key!r} {wrong}.")
     return value
+
+
+def _forbidden(table: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    return _names(table, "forbidden", where, dotted=True) if "forbidden" in table else ()
 
 
 def _names(table: Mapping[str, Any], key: str, where: str, *, dotted: bool = False) -> tuple[str, ...]:

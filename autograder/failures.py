@@ -10,7 +10,7 @@ from autograder.check import Check, Failure
 from autograder.checks.describe import describe_case
 from autograder.checks.failure import CheckFailure, Row, align
 from autograder.errors import ModuleProblem, SourceLine, StudentError, WorkerLost, WorkerTimeout
-from autograder.results import Status
+from autograder.results import Diagnosis, Status
 
 _MAX_TEXT = 6_000
 _MAX_PRINTED = 400
@@ -27,7 +27,9 @@ def status_of(error: BaseException, files: Collection[str] = ()) -> Status:
     return Status.FAILED
 
 
-def failure_text(check: Check, failure: Failure, files: Collection[str] = ()) -> str:
+def failure_text(
+    check: Check, failure: Failure, files: Collection[str] = (), diagnosis: Diagnosis | None = None
+) -> str:
     """The failure of `check`, told in a few aligned rows under one title line.
 
     `files` are the submission's file names, as they stand in tracebacks of this process.
@@ -35,6 +37,8 @@ def failure_text(check: Check, failure: Failure, files: Collection[str] = ()) ->
     title = f"{check.exercise} · {check.law}"
     lost = f"0 of {check.share:.3g} point{'' if check.share == 1 else 's'}"
     rows = [*_rows(failure, files)]
+    if diagnosis is not None:
+        rows += [("known mistake", diagnosis.mistake), ("hint", diagnosis.hint)]
     if failure.printed:
         rows.append(("printed", _capped(failure.printed, _MAX_PRINTED)))
     body = "\n".join(f"  {line}" for line in align(rows).splitlines())

@@ -2,8 +2,9 @@
 where it is asked for the gradient by hand.
 
 A forbidden name is wrapped where it stands. The wrapper looks who calls: code of a submission
-gets ForbiddenCall, everybody else (an oracle, torch itself) the original. It guards against
-honest short cuts; whoever digs for the original finds it.
+gets ForbiddenCall, everybody else (an oracle, torch itself) the original. So does `call`, by which
+checks call a submission, lest it hands out the library's function under its own name. It guards
+against honest short cuts; whoever digs for the original finds it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 import torch
+
+from autograder.rules import Rules
 
 _TORCH = os.path.dirname(torch.__file__) + os.sep
 # A library class may call a forbidden one on its way, as every convolution of PyTorch Geometric does.
@@ -30,7 +34,16 @@ class ForbiddenCall(RuntimeError):
     """A submission called what it is asked to write itself."""
 
 
-_wrapped: dict[str, list[Collection[str]]] = {}
+@dataclass
+class _Refused:
+    """The files whose code may not call a name: at all, or while an exercise runs that asks for it."""
+
+    always: list[Collection[str]] = field(default_factory=list)
+    within: list[Collection[str]] = field(default_factory=list)
+
+
+_refused: dict[str, _Refused] = {}
+_running: list[tuple[str, tuple[str, ...]]] = []  # exercises that run now, and what they may not call
 
 # All of torch's ways to differentiate end here: backward passes in the first, forward mode in the others.
 _WAYS_INTO_AUTOGRAD = (
@@ -42,34 +55,50 @@ _WAYS_INTO_AUTOGRAD = (
 _by_hand: list[str] = []  # the functions that run now and must not differentiate
 
 
-def forbid(names: Iterable[str], files: Collection[str]) -> None:
-    """Make every dotted name in `names` raise ForbiddenCall when code in one of `files` calls it.
+def forbid(rules: Rules, files: Collection[str]) -> None:
+    """Make what `rules` forbid raise ForbiddenCall when code in one of `files` calls it.
 
     `files` is looked into at each call, so it may grow. Calling again for other files adds them. Raises
     ValueError for a name that does not exist: a manifest must not forbid by misspelling.
     """
-    for name in names:
-        if name in _wrapped:
-            _wrapped[name].append(files)
-            continue
-        owner_name, _, attribute = name.rpartition(".")
-        try:
-            owner: Any = importlib.import_module(owner_name)
-            target = getattr(owner, attribute)
-        except (ImportError, AttributeError, ValueError):
-            raise ValueError(f"forbidden name {name!r} does not exist") from None
-        _wrapped[name] = [files]
-        if isinstance(target, type):
-            target.__init__ = _guard(target.__init__, name)  # type: ignore[misc]
-        else:
-            setattr(owner, attribute, _guard(target, name))
+    for name in rules.forbidden:
+        _wrap(name).always.append(files)
+    for name in _forbidden_within(rules):
+        _wrap(name).within.append(files)
 
 
-def allow(names: Iterable[str], files: Collection[str]) -> None:
+def allow(rules: Rules, files: Collection[str]) -> None:
     """Undo `forbid` for the same `files`; the wrappers stay and let everybody through."""
-    for name in names:
-        kept = [others for others in _wrapped.get(name, ()) if others is not files]
-        _wrapped.get(name, [])[:] = kept
+    for name in (*rules.forbidden, *_forbidden_within(rules)):
+        for refused in (_refused[name].always, _refused[name].within):
+            refused[:] = [others for others in refused if others is not files]
+
+
+def _forbidden_within(rules: Rules) -> set[str]:
+    return {name for names in rules.within.values() for name in names}
+
+
+def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call what a submission offers, on its behalf."""
+    return function(*args, **kwargs)
+
+
+def keeping(rules: Rules, exercise: str) -> AbstractContextManager[None]:
+    """Within, `exercise` ("module.function") runs and has to keep the rules that are its own."""
+    if exercise in rules.by_hand:
+        return without_autograd(exercise)
+    if exercise in rules.within:
+        return _without(exercise, rules.within[exercise])
+    return nullcontext()
+
+
+@contextmanager
+def _without(exercise: str, names: tuple[str, ...]) -> Iterator[None]:
+    _running.append((exercise, names))
+    try:
+        yield
+    finally:
+        _running.pop()
 
 
 @contextmanager
@@ -117,13 +146,36 @@ def _called_of_torch() -> str:
     return called.partition(".<locals>")[0].replace("torch._tensor.", "torch.")
 
 
+def _wrap(name: str) -> _Refused:
+    """Put the guard in front of what is called `name`; whom it refuses is in what is returned."""
+    if name in _refused:
+        return _refused[name]
+    owner_name, _, attribute = name.rpartition(".")
+    try:
+        owner: Any = importlib.import_module(owner_name)
+        target = getattr(owner, attribute)
+    except (ImportError, AttributeError, ValueError):
+        raise ValueError(f"forbidden name {name!r} does not exist") from None
+    _refused[name] = _Refused()
+    if isinstance(target, type):
+        target.__init__ = _guard(target.__init__, name)  # type: ignore[misc]
+    else:
+        setattr(owner, attribute, _guard(target, name))
+    return _refused[name]
+
+
 def _guard(original: Callable[..., Any], name: str) -> Callable[..., Any]:
-    refused = _wrapped[name]
+    refused = _refused[name]
 
     @functools.wraps(original)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if refused and _is_called_from(refused):
+        if refused.always and _is_called_from(refused.always):
             raise ForbiddenCall(f"{name} is what this unit asks you to write yourself; do not call it.")
+        if refused.within and _running:
+            for exercise, names in _running:
+                if name in names and _is_called_from(refused.within):
+                    function = exercise.rpartition(".")[2]
+                    raise ForbiddenCall(f"{name} is what {function} is to do itself; do not call it there.")
         return original(*args, **kwargs)
 
     return guarded
@@ -134,7 +186,7 @@ def _is_called_from(refused: Sequence[Collection[str]]) -> bool:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if any(file in files for files in refused):
+        if frame.f_code is call.__code__ or any(file in files for files in refused):
             return True
         if file != __file__ and not file.startswith(_LIBRARIES):
             return False

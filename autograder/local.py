@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from autograder.errors import ModuleProblem
-from autograder.forbidden import allow, forbid, without_autograd
+from autograder.forbidden import allow, call, forbid, keeping
 from autograder.importing import SubmissionImporter
 from autograder.rules import Rules
 from autograder.seeding import call_seed, seed_everything
@@ -39,12 +40,12 @@ class LocalSubmission:
         # As in a worker: more threads gain nothing on tensors this small, and lose much on a busy machine.
         torch.set_num_threads(1)
         # What was imported: a check's own files, which may lie in the same folder, are not the student's.
-        forbid(self._rules.forbidden, self._importer.loaded)
+        forbid(self._rules, self._importer.loaded)
         self._importer.install()
 
     def close(self) -> None:
         self._importer.remove()
-        allow(self._rules.forbidden, self._importer.loaded)
+        allow(self._rules, self._importer.loaded)
 
     def student(self, module: str) -> LocalStudent:
         """The module as checks see it, with its random state at the beginning of a case.
@@ -56,7 +57,7 @@ class LocalSubmission:
         if module in self._broken:
             raise self._broken[module]
         try:
-            return LocalStudent(self._importer.load(module), self._rules)
+            return LocalStudent(self._importer.load(module), self._rules, self.student)
         except BaseException as error:
             # SystemExit at import must not end the test run, and a second attempt would not help
             self._broken[module] = error if isinstance(error, Exception) else _as_exception(error)
@@ -66,10 +67,16 @@ class LocalSubmission:
 class LocalStudent:
     """Stands for a module of the submission; seeds global random state before each call, as a worker does."""
 
-    def __init__(self, module: ModuleType, rules: Rules) -> None:
+    def __init__(self, module: ModuleType, rules: Rules, others: Callable[[str], LocalStudent]) -> None:
         self._module = module
         self._rules = rules
-        self._calls = 0
+        self._others = others
+        self._calls = itertools.count()
+
+    def _beside(self, module: str) -> LocalStudent:
+        other = self._others(module)
+        other._calls = self._calls
+        return other
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -78,19 +85,30 @@ class LocalStudent:
         return self._seeded(target, f"{self._module.__name__}.{name}") if callable(target) else target
 
     def _seeded(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def seeded(*args: Any, **kwargs: Any) -> Any:
             self._seed()
-            with without_autograd(name) if name in self._rules.by_hand else nullcontext():
-                result = function(*args, **kwargs)
+            with keeping(self._rules, name):
+                result = call(function, *args, **kwargs)
             if isinstance(result, nn.Module):
-                result.register_forward_pre_hook(lambda *_: self._seed())
+                self._follow(result)
             return result
 
-        return call
+        return seeded
+
+    def _follow(self, model: nn.Module) -> None:
+        """Do for each later call of `model` what is done for a call of a function."""
+        rules = ExitStack()
+        exercise = f"{type(model).__module__}.{type(model).__name__}"
+
+        def begin(*_: Any) -> None:
+            self._seed()
+            rules.enter_context(keeping(self._rules, exercise))
+
+        model.register_forward_pre_hook(begin)
+        model.register_forward_hook(lambda *_: rules.close(), always_call=True)
 
     def _seed(self) -> None:
-        seed_everything(call_seed(self._calls))
-        self._calls += 1
+        seed_everything(call_seed(next(self._calls)))
 
 
 def _as_exception(error: BaseException) -> Exception:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 
@@ -18,6 +19,14 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     SKIPPED = "skipped"  # not verifiable here; costs nothing and earns nothing
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The known mistake that an exercise's answers are those of, and what to say to who makes it."""
+
+    mistake: str
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class ExerciseResult:
     name: str
     max_score: float
     checks: tuple[CheckResult, ...]
+    diagnosis: Diagnosis | None = None
 
     @property
     def score(self) -> float:
@@ -79,7 +89,7 @@ class UnitResult:
                     "name": exercise.name,
                     "score": exercise.score,
                     "max_score": exercise.max_score,
-                    "diagnosis": None,
+                    "diagnosis": asdict(exercise.diagnosis) if exercise.diagnosis else None,
                     "checks": [
                         {"id": check.id, "status": check.status.value, "message": check.message}
                         for check in exercise.checks
@@ -90,10 +100,14 @@ class UnitResult:
         }
 
 
-def by_exercise(results: Iterable[CheckResult], points: dict[str, float]) -> tuple[ExerciseResult, ...]:
+def by_exercise(
+    results: Iterable[CheckResult],
+    points: Mapping[str, float],
+    diagnoses: Mapping[str, Diagnosis] = MappingProxyType({}),
+) -> tuple[ExerciseResult, ...]:
     """Group check results; `points` gives each exercise's total, in the order of the course."""
     results = tuple(results)
     return tuple(
-        ExerciseResult(name, total, tuple(r for r in results if r.exercise == name))
+        ExerciseResult(name, total, tuple(r for r in results if r.exercise == name), diagnoses.get(name))
         for name, total in points.items()
     )

@@ -70,6 +70,7 @@ def test_an_unknown_unit_is_answered_with_the_known_ones(course: Course, name: s
         ('modules = ["means"]', "modules = [1]", "'modules' holds 1, which is not a plain module name"),
         ('modules = ["means"]', 'modules = ["means", "means"]', "name 'means' is listed twice"),
         ("\n\n[[", '\nforbidden = ["LSTM"]\n[[', "'LSTM', which is not a dotted name"),
+        ("minutes = 20", 'minutes = 20\nforbidden = ["LSTM"]', "exercise 1: 'forbidden' holds 'LSTM', which"),
         ("minutes = 20", "", "exercise 1: 'minutes' is missing"),
         ("minutes = 20", "minutes = 0", "exercise 1: 'minutes' must be a whole number of at least 1, not 0"),
         ("minutes = 20", "minutes = true", "exercise 1: 'minutes' must be a whole number"),

@@ -98,6 +98,36 @@ def test_a_forbidden_function_is_named(tmp_path, way):
     assert "torch.nn.functional.softmax is what this unit asks you to write yourself" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "short_cut",
+    [
+        "Affine = nn.Linear",
+        "class Affine(nn.Linear):\n    pass",
+        "class Affine(nn.Linear):\n    def __init__(self, n, m):\n        super().__init__(n, m)",
+    ],
+)
+@WAYS
+def test_a_library_class_under_the_exercises_name_is_refused(tmp_path, way, short_cut):
+    source = (TOY / "solutions/toy/layers.py").read_text()
+    before, _, after = source.partition("class Affine")
+    layers = before + short_cut + "\n\n\n" + after[after.index("def train") :]
+    done = run_pytest(*CHECKS, "--submission", str(write(tmp_path / "short", layers=layers)), *way)
+    assert "torch.nn.Linear is what Affine is to do itself; do not call it there." in done.stdout
+
+
+@WAYS
+def test_what_one_exercise_may_not_call_others_may(tmp_path, way):
+    source = (TOY / "solutions/toy/layers.py").read_text()
+    old = "return x @ self.weight.T + self.bias"
+    assert old in source
+    short = source.replace(old, "return nn.functional.linear(x, self.weight, self.bias)")
+    elsewhere = source.replace("losses = []", "losses = []\n    nn.Linear(2, 3)(torch.ones(1, 2))")
+    for name, layers, expected in (("short", short, "2 failed"), ("elsewhere", elsewhere, "6 passed")):
+        done = run_pytest(*CHECKS, "--submission", str(write(tmp_path / name, layers=layers)), *way)
+        assert expected in done.stdout, done.stdout
+        assert ("torch.nn.functional.linear is what Affine" in done.stdout) is (name == "short")
+
+
 def test_files_of_the_course_may_call_what_a_student_may_not(tmp_path):
     """On a student's machine both lie in one folder."""
     course = tmp_path / "course"

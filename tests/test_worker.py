@@ -16,6 +16,7 @@ import torch
 if sys.platform != "linux":
     pytest.skip("workers need Linux", allow_module_level=True)
 
+from autograder.checks import beside
 from autograder.errors import ModuleProblem, StudentError, WorkerCrashed, WorkerLost, WorkerTimeout
 from autograder.reach import WORKER_LIMITS
 from autograder.rules import Rules
@@ -418,6 +419,28 @@ def test_what_is_to_be_written_by_hand_cannot_reach_autograd(new_remote):
     with pytest.raises(RuntimeError, match=r"torch\.autograd\.grad .* slope is to be written by hand"):
         case(remote, "hand").slope(leaf(2))
     assert case(remote, "hand").free(leaf(2)).shape == (2,)
+
+
+def test_another_module_of_the_submission_shares_its_objects(new_remote):
+    made = "class Cell:\n    def __init__(self):\n        self.value = 3\n"
+    remote = new_remote(making=made, using="def read(cell):\n    return cell.value\n", broken="1 / 0\n")
+    student = case(remote, "using")
+    assert student.read(beside(student, "making").Cell()) == 3
+    with pytest.raises(ZeroDivisionError):
+        beside(student, "broken").f()
+    assert student.read(beside(student, "making").Cell()) == 3
+
+
+@pytest.mark.parametrize("base", ["list", "dict"])
+def test_what_a_class_makes_is_an_object_also_where_it_is_a_kind_of_container(new_remote, base):
+    remote = new_remote(
+        box=f"class Box({base}):\n    pass\n\n\ndef keep(box, x):\n    box.last = x\n\n\n"
+        "def last(box):\n    return box.last\n"
+    )
+    student = case(remote, "box")
+    box = student.Box()
+    student.keep(box, 5)
+    assert student.last(box) == 5
 
 
 def test_what_is_printed_is_kept_in_part(new_remote):

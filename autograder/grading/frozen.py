@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Generator, Iterator
 from enum import Enum
 from typing import Any
@@ -19,6 +20,9 @@ from hypothesis.errors import UnsatisfiedAssumption
 from autograder.check import Check, Failure
 from autograder.checks.failure import values_not_judged
 from autograder.checks.vacuity import Seen, watching
+from autograder.diagnosis.fingerprint import Fingerprint, fingerprint
+from autograder.diagnosis.probes import case_digest
+from autograder.diagnosis.table import Probe
 from autograder.errors import ModuleProblem, WorkerLost
 from autograder.trials import FAILURES, Body, body_of, draw_cases, is_property, run_live
 from autograder.worker.client import TimeLimit
@@ -94,6 +98,23 @@ class FrozenCheck:
             return failure
         return self._shrink(remote, start=i) or failure
 
+    def probe(self, i: int) -> Probe:
+        """The case number `i`, as a table of known mistakes refers to it."""
+        return Probe(self._check.id, i, case_digest(self._cases[i]))
+
+    def some_probes(self, count: int) -> list[Probe]:
+        """About so many of the cases, from the first to the last."""
+        step = max(1, len(self._cases) // count)
+        return [self.probe(i) for i in range(0, len(self._cases), step)][:count]
+
+    def has(self, probe: Probe) -> bool:
+        return probe.case < len(self._cases) and self.probe(probe.case) == probe
+
+    def fingerprint(self, remote: RemoteSubmission, probe: Probe) -> Fingerprint | None:
+        """How the submission fails the probe's case, or None."""
+        arguments = self._arguments(self._cases[probe.case], self._live_link(remote))
+        return fingerprint(lambda: body_of(self._test)(**arguments))
+
     def _find(self, remote: RemoteSubmission, told: Told) -> tuple[int, Failure] | None:
         """The failure to tell and the number of its case; no case is run that is not needed for it."""
         failures = self._replay(remote) if self._prefetch is not None else self._record(remote)
@@ -101,7 +122,23 @@ class FrozenCheck:
             found = next(failures, None)
             if found is None or told is Told.FIRST or isinstance(found[1].error, NOT_SHRUNK):
                 return found
-            return min((found, *failures), key=lambda each: sum(t.numel() for t in _tensors(each[1].case)))
+            return min((found, *self._further(failures, remote)), key=lambda each: _size(each[1].case))
+
+    def _further(
+        self, failures: Iterator[tuple[int, Failure]], remote: RemoteSubmission
+    ) -> Iterator[tuple[int, Failure]]:
+        """More cases that fail in the way of the first, by a search that costs the submission nothing."""
+        seconds_left = remote.seconds_left
+        end = time.monotonic() + MAX_SHRINK_SECONDS
+        try:
+            for i, failure in failures:
+                if isinstance(failure.error, NOT_SHRUNK):
+                    return  # another failure, and one that would come again
+                yield i, failure
+                if time.monotonic() > end:
+                    return
+        finally:
+            remote.seconds_left = seconds_left
 
     def _shrink(self, remote: RemoteSubmission, start: int) -> Failure | None:
         """What Hypothesis makes of the case number `start`, which fails."""
@@ -197,18 +234,17 @@ class FrozenCheck:
         return None
 
     def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink | ShadowLink) -> Failure | None:
-        arguments = {
-            **self._fixtures,
-            **case,
-            "student": RemoteStudent(self._check.module, link, self._protected),
-        }
         try:
-            body_of(self._test)(**arguments)
+            body_of(self._test)(**self._arguments(case, link))
         except (UnsatisfiedAssumption, pytest.skip.Exception):
             raise
         except FAILURES as error:
             return Failure(error, case, link.printed)
         return None
+
+    def _arguments(self, case: dict[str, Any], link: ReplayLink | LiveLink | ShadowLink) -> dict[str, Any]:
+        student = RemoteStudent(self._check.module, link, self._protected)
+        return {**self._fixtures, **case, "student": student}
 
     def _live_link(self, remote: RemoteSubmission) -> LiveLink:
         return LiveLink(remote, self._check.module, self._limit)
@@ -216,6 +252,11 @@ class FrozenCheck:
     def _student(self, remote: RemoteSubmission) -> tuple[RemoteStudent, Any]:
         link = self._live_link(remote)
         return RemoteStudent(self._check.module, link), lambda: link.printed
+
+
+def _size(case: dict[str, Any]) -> int:
+    """How many numbers a reader of the case has before him."""
+    return sum(tensor.numel() for tensor in _tensors(case))
 
 
 def _versions(x: Any) -> list[int]:

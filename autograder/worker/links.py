@@ -9,6 +9,7 @@ leads a check another way, the replay ends with Diverged and the case is run liv
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -45,6 +46,12 @@ class Transcript:
     answers: list[tuple[wire.Result, list[torch.Tensor]]] = field(default_factory=list)
     can_be_replayed: bool = True  # a callback has to be answered while the call runs
 
+    def modules(self) -> Iterator[str]:
+        """The submission's modules whose functions are called."""
+        for recorded in self.steps:
+            if isinstance(recorded.step, wire.Call) and isinstance(recorded.step.target, str):
+                yield recorded.step.target
+
     def script(self, number: int, table: list[torch.Tensor]) -> wire.Script:
         """The steps as one script; their tensors are appended to `table`."""
         script = wire.Script(number, [], [])
@@ -74,6 +81,8 @@ class LiveLink:
         kept = [t.detach().clone() for t in tensors] if self.transcript is not None else []
         if self._first:
             self._remote.use(self._module)
+        if isinstance(step, wire.Call) and isinstance(step.target, str):
+            self._remote.use(step.target)
         number = self._remote.next_number()
         request = wire.Request([wire.Script(number, [step], [0], reset=self._first)])
         self._first = False
@@ -131,11 +140,13 @@ class Prefetch:
         self._transcripts = transcripts
         table: list[torch.Tensor] = []
         scripts = [transcript.script(-1 - i, table) for i, transcript in enumerate(transcripts)]
+        self._modules = dict.fromkeys(module for each in transcripts for module in each.modules())
         self._frame = wire.pack(wire.Request(scripts), table)
 
     def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Ahead:
         """Send the frame; each case is answered within `limit`."""
-        remote.use(module)
+        for each in (module, *self._modules):
+            remote.use(each)
         return remote.ask_ahead(self._frame, len(self._transcripts), limit)
 
     def answer(self, i: int, ahead: Ahead, remote: RemoteSubmission) -> Answer | None:

@@ -46,6 +46,11 @@ class RemoteStudent:
         self._module = module
         self._conversation = Conversation(link, protected)
 
+    def _beside(self, module: str) -> RemoteStudent:
+        other = object.__new__(RemoteStudent)
+        other._module, other._conversation = module, self._conversation
+        return other
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
             raise AttributeError(name)

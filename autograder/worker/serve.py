@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from autograder.counting import Counter
-from autograder.forbidden import forbid, without_autograd
+from autograder.forbidden import call, forbid, keeping
 from autograder.importing import SubmissionImporter
 from autograder.rules import Rules
 from autograder.seeding import seed_everything
@@ -35,7 +35,7 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
     if not isinstance(message, wire.Open):
         raise wire.WireError("the first frame must open a submission")
     importer = SubmissionImporter(message.sources, message.paths)
-    forbid(message.rules.forbidden, frozenset(message.paths.values()))
+    forbid(message.rules, frozenset(message.paths.values()))
     _hide_the_file_system()
     printed = sys.stdout = sys.stderr = Printed()
     importer.install()
@@ -115,15 +115,17 @@ class _Case:
         }
 
         seed_everything(step.seed)
-        name = f"{step.target}.{step.name}"
-        by_hand = without_autograd(name) if name in self._rules.by_hand else nullcontext()
         cost = Counter()
-        with by_hand, torch.set_grad_enabled(step.grad_enabled), cost if step.counted else nullcontext():
-            result = function(*args, **kwargs)
+        rules = keeping(self._rules, _exercise(step, target))
+        with rules, torch.set_grad_enabled(step.grad_enabled), cost if step.counted else nullcontext():
+            result = call(function, *args, **kwargs)
 
         new_modules: list[torch.nn.Module] = []
         lowering = Lowering(lambda x: self._refer(x, new_modules), strides=False)
-        answer = wire.Returned(lowering.value(result), elements=cost.elements)
+        # What a class makes is an object, also where the class is a kind of list or dict.
+        made = isinstance(function, type) and type(result) is function
+        value = self._refer(result, new_modules) if made else lowering.value(result)
+        answer = wire.Returned(value, elements=cost.elements)
         outputs = [t for t in lowering.tensors if t.requires_grad]
         inputs = [t for t in lifting.tensors.values() if t.requires_grad]
         inputs += [self._states[handle].tensors[name] for handle, name in step.wrt]
@@ -214,6 +216,13 @@ class _Case:
         return Lifting(tensors, 0, self._foreign_argument, trusted=True).value(answer.value)
 
 
+def _exercise(step: wire.Call, target: object) -> str:
+    """What of the submission is called, as "module.name": a function, or the class of an object."""
+    if isinstance(step.target, str):
+        return f"{step.target}.{step.name}"
+    return f"{type(target).__module__}.{type(target).__name__}"
+
+
 def _handles(step: wire.Call) -> list[int]:
     """The objects that a call is about: its target and its arguments."""
     found = [step.target] if isinstance(step.target, int) else []
@@ -234,7 +243,8 @@ class _NothingElse:
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
         if path is None:
             raise ModuleNotFoundError(
-                f"No module named {fullname!r} where submissions are graded: there are torch, numpy, the "
-                "usual parts of Python's standard library, and the .py files of your own folder.",
+                f"No module named {fullname!r} where submissions are graded: there are torch, numpy, what "
+                "the unit's page allows besides, the usual parts of Python's standard library, and the .py "
+                "files of your own folder.",
                 name=fullname,
             )

@@ -1,0 +1,1 @@
+"""Tells a known mistake by what it answers: the same wrong values on the same cases."""

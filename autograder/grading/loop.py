@@ -1,0 +1,241 @@
+"""The loop of a grading session: over submissions, and for each over the checks."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import pytest
+
+from autograder.check import Check, Failure
+from autograder.course import Course, CourseError, Unit
+from autograder.diagnosis.fingerprint import Fingerprint
+from autograder.diagnosis.table import TABLE, ExerciseTable, Probe, read_table
+from autograder.errors import GraderBroken, ModuleProblem, WorkerLost
+from autograder.failures import failure_text, status_of
+from autograder.grading.frozen import FrozenCheck, Told
+from autograder.plugin import CHECK, arguments, assign_checks
+from autograder.reach import WORKER_LIMITS
+from autograder.results import CheckResult, Diagnosis, Status, UnitResult, by_exercise
+from autograder.submission import Submission
+from autograder.worker.client import Zygote
+from autograder.worker.reached import Ahead, RemoteSubmission
+
+Items = list[tuple[pytest.Item, Check]]
+
+# Of each check; a dozen checks an exercise make enough to choose from.
+CASES_PROBED = 6
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A check that cannot be judged here, and why."""
+
+    reason: str
+
+
+Job = Callable[["GradingLoop", Items], None]
+
+
+class GradingLoop:
+    """Takes the place of the plugin for students: the loop is over submissions, then over checks."""
+
+    __name__ = "autograder-grading"  # the name under which pytest registers it
+
+    def __init__(
+        self, course: Course, zygote: Zygote, jobs: queue.Queue[Job | None], ready: Future[None]
+    ) -> None:
+        self.collection_errors = ""
+        self._course = course
+        self._zygote = zygote
+        self._jobs = jobs
+        self._ready = ready
+        self._points: dict[str, dict[str, float]] = {}
+        self._tables: dict[str, dict[str, ExerciseTable]] = {}
+        self._frozen: dict[str, FrozenCheck] = {}
+        self._run_check: Callable[[FrozenCheck], Failure | None] | None = None
+        self._outcome: Failure | Skipped | None = None
+        self._ran = False
+        self._broken: GraderBroken | None = None
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.collection_errors += f"\n{report.longreprtext}"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        self._points = assign_checks(items, self._course.root)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            return True
+        self._ready.set_result(None)
+        checks = [
+            (item, check) for item in session.items if (check := item.stash.get(CHECK, None)) is not None
+        ]
+        while (job := self._jobs.get()) is not None:
+            job(self, checks)
+        return True
+
+    def grade(self, submission: Submission, checks: Items, exercise: str | None) -> UnitResult:
+        """Every check of the unit, or those of one `exercise` up to the first that fails."""
+        unit = self._course.unit(submission.unit)
+        wanted = [
+            (item, check)
+            for item, check in checks
+            if check.unit == unit.name and exercise in (None, check.exercise)
+        ]
+        # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
+        lanes = {slow: self._reach(submission, unit) for slow in (False, True)}
+        outcomes: dict[str, Failure | Skipped | None] = {}
+        failed: set[str] = set()  # an exercise's first failure is shrunk: the others mostly have its cause
+        diagnoses: dict[str, Diagnosis] = {}
+        slow = _SlowLane(
+            [
+                self._frozen[check.id]
+                for _, check in wanted
+                if check.is_slow and exercise is None and check.id in self._frozen
+            ],
+            lanes[True],
+        )
+        try:
+            for item, check in sorted(wanted, key=lambda pair: pair[1].is_slow):
+                if not check.is_slow:
+                    slow.go_on()
+                if exercise is not None:
+                    told = Told.FIRST
+                elif check.exercise in failed:
+                    told = Told.SMALLEST_DRAWN
+                else:
+                    told = Told.SHRUNK
+                outcomes[check.id] = self._run(item, check, lanes[check.is_slow], told)
+                if isinstance(outcomes[check.id], Failure):
+                    failed.add(check.exercise)
+                    if exercise is not None:
+                        break
+            if exercise is None:
+                for name in failed:
+                    diagnosis = self._diagnose(unit, name, wanted, lanes[False])
+                    if diagnosis is not None:
+                        diagnoses[name] = diagnosis
+        finally:
+            for remote in lanes.values():
+                remote.close()
+        points = {e: p for e, p in self._points[unit.name].items() if exercise in (None, e)}
+        layers = lanes[False].layers or lanes[True].layers
+        told_once = dict(diagnoses)
+        results = []
+        for _, check in wanted:
+            if check.id in outcomes:
+                outcome = outcomes[check.id]
+                hint = told_once.pop(check.exercise, None) if isinstance(outcome, Failure) else None
+                results.append(_result(check, outcome, hint))
+        return UnitResult(
+            submission.student, unit.name, by_exercise(results, points, diagnoses), layers, submission.notes
+        )
+
+    def answers(
+        self, submission: Submission, checks: Items, exercise: str
+    ) -> dict[Probe, Fingerprint | None]:
+        remote = self._reach(submission, self._course.unit(submission.unit))
+        answers: dict[Probe, Fingerprint | None] = {}
+        try:
+            for item, check in checks:
+                if check.unit == submission.unit and check.exercise == exercise and not check.is_slow:
+                    frozen = self._frozen_check(item, check)
+                    for probe in frozen.some_probes(CASES_PROBED):
+                        answers[probe] = frozen.fingerprint(remote, probe)
+        finally:
+            remote.close()
+        return answers
+
+    def _reach(self, submission: Submission, unit: Unit) -> RemoteSubmission:
+        return RemoteSubmission(self._zygote, submission, unit.rules, WORKER_LIMITS)
+
+    def _diagnose(
+        self, unit: Unit, exercise: str, checks: Items, remote: RemoteSubmission
+    ) -> Diagnosis | None:
+        """The known mistake that the submission makes in an exercise that it failed."""
+        if unit.name not in self._tables:
+            self._tables[unit.name] = read_table(self._course.solutions / unit.name / TABLE)
+        table = self._tables[unit.name].get(exercise)
+        if table is None:
+            return None
+        frozen = {check.id: self._frozen_check(item, check) for item, check in checks}
+        seconds_left = remote.seconds_left
+        prints = []
+        try:
+            for probe in table.probes:
+                if probe.check not in frozen or not frozen[probe.check].has(probe):
+                    return None
+                prints.append(frozen[probe.check].fingerprint(remote, probe))
+        except (WorkerLost, ModuleProblem, NotImplementedError):
+            return None
+        finally:
+            remote.seconds_left = seconds_left
+        return table.diagnose(prints)
+
+    def _frozen_check(self, item: pytest.Item, check: Check) -> FrozenCheck:
+        known = self._frozen.get(check.id)
+        if known is None:
+            self._run(item, check, None, Told.FIRST)
+            known = self._frozen[check.id]
+        return known
+
+    def _run(
+        self, item: pytest.Item, check: Check, remote: RemoteSubmission | None, told: Told
+    ) -> Failure | Skipped | None:
+        """How the check ended; without `remote` it is only made ready."""
+        self._run_check = lambda frozen: None if remote is None else frozen.run(remote, told)
+        self._outcome, self._ran = None, False
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        if self._broken is not None:
+            raise self._broken
+        if not self._ran:
+            raise CourseError(f"{check.id} was not run; is it skipped or has it a failing fixture?")
+        return self._outcome
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        check = pyfuncitem.stash.get(CHECK, None)
+        if check is None or self._run_check is None:
+            return None
+        try:
+            frozen = self._frozen.get(check.id)
+            if frozen is None:
+                frozen = self._frozen[check.id] = FrozenCheck(check, pyfuncitem.obj, arguments(pyfuncitem))
+            self._outcome = self._run_check(frozen)
+        except GraderBroken as error:
+            self._broken = error  # pytest takes it for the test's own; `_run` raises it again
+            raise
+        except pytest.skip.Exception as skipped:
+            self._outcome = Skipped(str(skipped))
+        self._ran = True
+        return True
+
+
+class _SlowLane:
+    """Checks that take long, asked ahead one after another while the others are run."""
+
+    def __init__(self, checks: list[FrozenCheck], remote: RemoteSubmission) -> None:
+        self._checks = deque(checks)
+        self._remote = remote
+        self._ahead: Ahead | None = None
+
+    def go_on(self) -> None:
+        """Ask the next as soon as the one before is answered."""
+        while self._checks and (self._ahead is None or self._ahead.fetch_ready()):
+            self._ahead = self._checks.popleft().start(self._remote)
+
+
+def _result(check: Check, outcome: Failure | Skipped | None, diagnosis: Diagnosis | None) -> CheckResult:
+    if outcome is None:
+        return CheckResult(check.id, check.exercise, Status.PASSED)
+    if isinstance(outcome, Skipped):
+        return CheckResult(check.id, check.exercise, Status.SKIPPED, outcome.reason)
+    text = failure_text(check, outcome, diagnosis=diagnosis)
+    return CheckResult(check.id, check.exercise, status_of(outcome.error), text)
