@@ -16,6 +16,8 @@ from typing import Any
 from autograder.rules import Rules
 
 MANIFEST = "unit.toml"
+DIAGNOSIS = "diagnosis.json"  # known mistakes, and what they answer
+TOLD = frozenset({DIAGNOSIS, "mistakes.toml", "equivalents.toml"})
 ENGINE = Path(__file__).parent  # the one that runs, which an installation may keep outside the course
 
 
@@ -133,13 +135,16 @@ class Course:
     def _deciding_files(self) -> Iterator[tuple[str, Path]]:
         """The files that decide a score, by names that do not depend on where the course lies."""
         for unit in self.units:
-            without_effect = {"README.md", *(f"{module}.py" for module in unit.modules)}
+            without_effect = {"README.md", *TOLD, *(f"{module}.py" for module in unit.modules)}
             for path in course_files(unit.public):
                 if path.name not in without_effect and path.suffix != ".ipynb":
                     yield path.relative_to(self.root).as_posix(), path
             hidden = self.solutions / unit.name  # yields nothing where it is absent
             for path in course_files(hidden):
-                if path.name != "mistakes.toml" and path.relative_to(hidden).parts[0] != "alternatives":
+                if (
+                    path.name not in (DIAGNOSIS, "mistakes.toml")
+                    and path.relative_to(hidden).parts[0] != "alternatives"
+                ):
                     yield path.relative_to(self.root).as_posix(), path
         for path in course_files(self.root / "data"):
             yield path.relative_to(self.root).as_posix(), path

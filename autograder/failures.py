@@ -9,7 +9,7 @@ from collections.abc import Collection
 from autograder.check import Check, Failure
 from autograder.checks.describe import describe_case
 from autograder.checks.failure import CheckFailure, Row, align
-from autograder.errors import ModuleProblem, SourceLine, StudentError, WorkerLost, WorkerTimeout
+from autograder.errors import ModuleProblem, SourceLine, StudentError, WorkerLost, WorkerTimeout, is_a_stub
 from autograder.results import Diagnosis, Status
 
 _MAX_TEXT = 6_000
@@ -53,7 +53,7 @@ def _rows(failure: Failure, files: Collection[str]) -> list[Row]:
         case CheckFailure():
             because: list[Row] = [("because", error.because)] if error.because else []
             return [*smallest, *error.rows, *because]
-        case NotImplementedError():
+        case NotImplementedError() if is_a_stub(error):
             line = next(reversed(_lines(error, files)), None)
             return [("not written", f"raises NotImplementedError{_at(line)}")]
         case ModuleProblem():

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from autograder.check import Check, Failure, read_check, share_points
-from autograder.results import CheckResult, Status, by_exercise
+from autograder.results import CheckResult, Diagnosis, Status, by_exercise
 
 CHECK = pytest.StashKey[Check]()
 FAILURE = pytest.StashKey[Failure]()
+DIAGNOSIS = pytest.StashKey[Diagnosis | None]()
 
 # More examples find rarer bugs. Drawing is paid once a grader process: the price is the submission's time.
 MAX_EXAMPLES = 25
@@ -61,12 +62,15 @@ class CheckPlugin:
         self._reach: Any = None
         self._points: dict[str, dict[str, float]] = {}
         self._results: dict[str, list[CheckResult]] = {}
+        self._items: dict[str, pytest.Item] = {}
+        self._diagnosed: set[tuple[str, str]] = set()
         self._wants_traceback = "--tb" in " ".join(map(str, config.invocation_params.args))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read the marks, share the points, and make the cases depend on nothing but the check."""
         self._points = assign_checks(items, self._config.rootpath)
+        self._items = {item.stash[CHECK].id: item for item in items if CHECK in item.stash}
         wanted = self._config.getoption("exercise")
         if wanted is not None:
             others = [
@@ -86,6 +90,7 @@ class CheckPlugin:
         failure = run_live(check, pyfuncitem.obj, arguments(pyfuncitem), lambda: reach.student(check))
         if failure is not None:
             pyfuncitem.stash[FAILURE] = failure
+            pyfuncitem.stash[DIAGNOSIS] = self._diagnosis(check)
             raise failure.error
         return True
 
@@ -104,7 +109,8 @@ class CheckPlugin:
 
             failure = failure or Failure(call.excinfo.value if call.excinfo else RuntimeError("failed"), {})
             status = status_of(failure.error)
-            text = failure_text(check, failure, self._opened_reach().files(check))
+            files, diagnosis = self._opened_reach().files(check), item.stash.get(DIAGNOSIS, None)
+            text = failure_text(check, failure, files, diagnosis)
             if not self._wants_traceback:
                 report.longrepr = text
                 report.sections = [s for s in report.sections if not s[0].startswith("Hypothesis")]
@@ -123,6 +129,23 @@ class CheckPlugin:
     def pytest_sessionfinish(self) -> None:
         if self._reach is not None:
             self._reach.close()
+
+    def _diagnosis(self, check: Check) -> Diagnosis | None:
+        """The known mistake made in the check's exercise, told with its first failure only."""
+        from autograder.course import Course
+        from autograder.diagnosis.local import RunnableCheck, diagnose
+
+        if (check.unit, check.exercise) in self._diagnosed:
+            return None
+        self._diagnosed.add((check.unit, check.exercise))
+        reach = self._opened_reach()
+
+        def runnable(item: pytest.Item) -> RunnableCheck:
+            mine = item.stash[CHECK]
+            return RunnableCheck(item.obj, parameters(item), lambda: reach.student(mine)[0])  # type: ignore[attr-defined]
+
+        checks = {id_: runnable(item) for id_, item in self._items.items()}
+        return diagnose(Course.find(self._config.rootpath).unit(check.unit).public, check.exercise, checks)
 
     def _opened_reach(self) -> Any:
         if self._reach is None:
@@ -175,8 +198,21 @@ def arguments(item: pytest.Function) -> dict[str, Any]:
     return {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
 
 
+def parameters(item: pytest.Item) -> dict[str, Any]:
+    """What `arguments` will give of a test that is not set up yet."""
+    callspec = getattr(item, "callspec", None)
+    return {"student": None, **({} if callspec is None else callspec.params)}
+
+
 def _make_deterministic(config: pytest.Config) -> None:
     from hypothesis import HealthCheck, Phase, settings
+    from hypothesis.internal.conjecture import providers
+    from hypothesis.internal.constants_ast import Constants
+
+    if hasattr(providers, "_get_local_constants"):
+        # Hypothesis draws numbers and texts that stand in the code around it: the student's, or the hidden
+        # checks'. The same cases are to be drawn whatever else is imported. It has no setting for this.
+        providers._get_local_constants = Constants
 
     settings.register_profile(
         "autograder",

@@ -15,10 +15,11 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("grading needs Linux", allow_module_level=True)
 
-from autograder.course import Course, Unit
+from autograder.course import DIAGNOSIS, Course, Unit
+from autograder.diagnosis.table import read_table
 from autograder.grading.session import GradingSession
 from autograder.mistakes import Mistake, apply, load_mistakes
-from autograder.results import CheckResult, Status, UnitResult
+from autograder.results import CheckResult, Diagnosis, Status, UnitResult
 from autograder.submission import Submission, read_submission
 
 COURSE = Course(Path(__file__).resolve().parents[1])
@@ -44,6 +45,9 @@ class GradedUnit:
 
     def first_failure(self, submission: Submission, exercise: str) -> CheckResult | None:
         return self._session.first_failure(submission, exercise)
+
+    def diagnosis(self, submission: Submission, exercise: str) -> Diagnosis | None:
+        return self._session.diagnosis(submission, exercise)
 
     def with_mistake(self, mistake: Mistake) -> Submission:
         wrong = apply(mistake, self.solution.sources[mistake.module])
@@ -132,6 +136,38 @@ def test_every_mistake_loses_points_in_its_exercise(graded: GradedUnit) -> None:
         if failure is None:
             survivors.append(f"{mistake.exercise}: {mistake.name}")
     assert survivors == []
+
+
+def test_known_mistakes_are_named_by_their_answers(graded: GradedUnit) -> None:
+    """The first two of each exercise; `autograder audit` does them all."""
+    wrong, missed, asked = [], [], 0
+    for exercise in graded.unit.exercises:
+        for mistake in [each for each in MISTAKES[graded.unit.name] if each.exercise == exercise.name][:2]:
+            asked += 1
+            found = graded.diagnosis(graded.with_mistake(mistake), mistake.exercise)
+            if found is None:
+                missed.append(f"{mistake.exercise}: {mistake.name}")
+            elif mistake.name not in found.mistake.split(" or ") or found.hint != mistake.hint:
+                wrong.append(f"{mistake.exercise}: {mistake.name} is called {found.mistake}")
+    assert wrong == []
+    assert len(missed) <= 0.05 * asked, missed
+
+
+def test_a_known_mistake_is_named_on_a_students_machine_too(graded: GradedUnit, tmp_path: Path) -> None:
+    mistake = next(each for each in MISTAKES[graded.unit.name] if _is_in_public_table(graded, each))
+    for module, source in graded.with_mistake(mistake).sources.items():
+        (tmp_path / f"{module}.py").write_text(source)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--submission={tmp_path}",
+         f"--exercise={mistake.exercise}", str(graded.unit.public)],
+        cwd=COURSE.root, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert f"known mistake  {mistake.name}" in done.stdout, done.stdout
+
+
+def _is_in_public_table(graded: GradedUnit, mistake: Mistake) -> bool:
+    table = read_table(graded.unit.public / DIAGNOSIS).get(mistake.exercise)
+    return table is not None and len(table.mistakes) > 1
 
 
 def test_grading_again_gives_the_same_result(graded: GradedUnit) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ from hypothesis.errors import UnsatisfiedAssumption
 
 from autograder.checks.failure import CheckFailure
 from autograder.checks.judged import last_judged
-from autograder.errors import ModuleProblem, StudentError, WorkerLost
-from autograder.trials import FAILURES
+from autograder.errors import ModuleProblem, StudentError, WorkerLost, is_a_stub
+from autograder.trials import FAILURES, Body
 
 # Ways to compute the same wrong thing differ by rounding; other mistakes do not come this close.
 _CLOSE = 1e-3
@@ -40,19 +40,23 @@ class Fingerprint:
         return self.kind == other.kind and abs(self.total - other.total) <= near
 
 
-def fingerprint(body: Callable[[], None]) -> Fingerprint | None:
-    """How `body`, a check on one case, fails; None where it does not.
+def fingerprint(body: Body, arguments: Mapping[str, Any]) -> Fingerprint | None:
+    """How `body`, a check, fails on the case in its `arguments`; None where it does not.
 
     Raises what is no answer of the submission to the case: an exercise not written, a module that cannot be
     imported, a lost worker.
     """
     with last_judged() as last:
         try:
-            body()
+            body(**arguments)
         except UnsatisfiedAssumption:
             return None
-        except (NotImplementedError, ModuleProblem, WorkerLost):
+        except (ModuleProblem, WorkerLost):
             raise
+        except NotImplementedError as error:
+            if is_a_stub(error):
+                raise
+            return _of("NotImplementedError", str(error)[:200], values=[])
         except CheckFailure as failure:
             values = list(_numbers(last.value))
             texts = [f"{label} {text}" for label, text in failure.rows]

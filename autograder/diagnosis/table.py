@@ -20,8 +20,6 @@ import msgspec
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.results import Diagnosis
 
-TABLE = "diagnosis.json"
-
 Prints = Sequence[Fingerprint | None]
 
 

@@ -113,7 +113,7 @@ class FrozenCheck:
     def fingerprint(self, remote: RemoteSubmission, probe: Probe) -> Fingerprint | None:
         """How the submission fails the probe's case, or None."""
         arguments = self._arguments(self._cases[probe.case], self._live_link(remote))
-        return fingerprint(lambda: body_of(self._test)(**arguments))
+        return fingerprint(body_of(self._test), arguments)
 
     def _find(self, remote: RemoteSubmission, told: Told) -> tuple[int, Failure] | None:
         """The failure to tell and the number of its case; no case is run that is not needed for it."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pytest
 
 from autograder.check import Check, Failure
-from autograder.course import Course, CourseError, Unit
+from autograder.course import DIAGNOSIS, Course, CourseError, Unit
 from autograder.diagnosis.fingerprint import Fingerprint
-from autograder.diagnosis.table import TABLE, ExerciseTable, Probe, read_table
+from autograder.diagnosis.table import ExerciseTable, Probe, read_table
 from autograder.errors import GraderBroken, ModuleProblem, WorkerLost
 from autograder.failures import failure_text, status_of
 from autograder.grading.frozen import FrozenCheck, Told
@@ -25,9 +25,6 @@ from autograder.worker.client import Zygote
 from autograder.worker.reached import Ahead, RemoteSubmission
 
 Items = list[tuple[pytest.Item, Check]]
-
-# Of each check; a dozen checks an exercise make enough to choose from.
-CASES_PROBED = 6
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,12 @@ class GradingLoop:
         )
 
     def answers(
-        self, submission: Submission, checks: Items, exercise: str
+        self,
+        submission: Submission,
+        checks: Items,
+        exercise: str,
+        cases: int,
+        probes: Collection[Probe] | None,
     ) -> dict[Probe, Fingerprint | None]:
         remote = self._reach(submission, self._course.unit(submission.unit))
         answers: dict[Probe, Fingerprint | None] = {}
@@ -147,11 +149,21 @@ class GradingLoop:
             for item, check in checks:
                 if check.unit == submission.unit and check.exercise == exercise and not check.is_slow:
                     frozen = self._frozen_check(item, check)
-                    for probe in frozen.some_probes(CASES_PROBED):
-                        answers[probe] = frozen.fingerprint(remote, probe)
+                    for probe in frozen.some_probes(cases) if probes is None else probes:
+                        if probe.check == check.id:
+                            answers[probe] = frozen.fingerprint(remote, probe)
         finally:
             remote.close()
         return answers
+
+    def diagnosis(self, submission: Submission, checks: Items, exercise: str) -> Diagnosis | None:
+        unit = self._course.unit(submission.unit)
+        remote = self._reach(submission, unit)
+        mine = [pair for pair in checks if (pair[1].unit, pair[1].exercise) == (unit.name, exercise)]
+        try:
+            return self._diagnose(unit, exercise, mine, remote)
+        finally:
+            remote.close()
 
     def _reach(self, submission: Submission, unit: Unit) -> RemoteSubmission:
         return RemoteSubmission(self._zygote, submission, unit.rules, WORKER_LIMITS)
@@ -161,11 +173,13 @@ class GradingLoop:
     ) -> Diagnosis | None:
         """The known mistake that the submission makes in an exercise that it failed."""
         if unit.name not in self._tables:
-            self._tables[unit.name] = read_table(self._course.solutions / unit.name / TABLE)
+            self._tables[unit.name] = read_table(self._course.solutions / unit.name / DIAGNOSIS)
         table = self._tables[unit.name].get(exercise)
         if table is None:
             return None
-        frozen = {check.id: self._frozen_check(item, check) for item, check in checks}
+        frozen = {
+            check.id: self._frozen_check(item, check) for item, check in checks if check.exercise == exercise
+        }
         seconds_left = remote.seconds_left
         prints = []
         try:

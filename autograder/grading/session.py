@@ -11,7 +11,7 @@ import io
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -23,11 +23,14 @@ from autograder.course import Course, CourseError
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import Probe
 from autograder.grading.loop import GradingLoop, Items, Job
-from autograder.results import CheckResult, Status, UnitResult
+from autograder.results import CheckResult, Diagnosis, Status, UnitResult
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
 
 T = TypeVar("T")
+
+# Of each check; a dozen checks an exercise make enough to choose from.
+CASES_PROBED = 6
 
 
 class GradingSession:
@@ -62,14 +65,26 @@ class GradingSession:
         """
         result = self._do(lambda loop, checks: loop.grade(submission, checks, exercise))
         results = [check for each in result.exercises for check in each.checks]
-        return next((check for check in results if check.status is not Status.PASSED), None)
+        passing = (Status.PASSED, Status.SKIPPED)
+        return next((check for check in results if check.status not in passing), None)
 
-    def answers(self, submission: Submission, exercise: str) -> dict[Probe, Fingerprint | None]:
-        """How the submission fails some of the cases of each check of `exercise`, but for slow checks.
+    def answers(
+        self,
+        submission: Submission,
+        exercise: str,
+        *,
+        cases: int = CASES_PROBED,
+        probes: Collection[Probe] | None = None,
+    ) -> dict[Probe, Fingerprint | None]:
+        """How the submission fails `probes`; by default `cases` cases of each check that is not slow.
 
         Raises what `fingerprint` does: WorkerLost, say.
         """
-        return self._do(lambda loop, checks: loop.answers(submission, checks, exercise))
+        return self._do(lambda loop, checks: loop.answers(submission, checks, exercise, cases, probes))
+
+    def diagnosis(self, submission: Submission, exercise: str) -> Diagnosis | None:
+        """The known mistake that the submission's answers in `exercise` are those of."""
+        return self._do(lambda loop, checks: loop.diagnosis(submission, checks, exercise))
 
     def _do(self, work: Callable[[GradingLoop, Items], T]) -> T:
         """Let the session's own thread do `work` on the checks that were collected."""
