@@ -158,6 +158,68 @@ def stubs(
 
 
 @app.command()
+def diagnosis(
+    unit: Annotated[str | None, typer.Argument(metavar="[UNIT]", help="All units by default.")] = None,
+) -> None:
+    """Make the tables by which reports name known mistakes, after a change of mistakes or checks.
+
+    Example: autograder diagnosis a3_attention
+    """
+    _require_worker()
+    from autograder.diagnosis.command import write_tables
+
+    course = Course.find()
+    write_tables(course, course.units if unit is None else (course.unit(unit),))
+
+
+@app.command()
+def audit(
+    unit: Annotated[str | None, typer.Argument(metavar="[UNIT]", help="All units by default.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Grader processes; one a core is plenty.")] = 1,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Write audit.json and audit.md there.")] = Path(
+        "audit"
+    ),
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="Only K mutants an exercise, the same in every run."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Only mistakes, mutants, alternatives or stubs; may be repeated."),
+    ] = None,
+    exercise: Annotated[str | None, typer.Option(metavar="NAME", help="Only this exercise.")] = None,
+    readme: Annotated[bool, typer.Option("--readme", help="Put the totals into README.md.")] = False,
+) -> None:
+    """Measure the checks: do they catch every mistake and mutant, and accept every alternative?
+
+    Exit status 1 when a mistake survives or hits an unrelated exercise, an alternative is rejected, a stub
+    passes a check, or fewer than 98 % of the mutants are caught.
+
+    Example: autograder audit a3_attention --jobs 2 --sample 10
+    """
+    _require_worker()
+    from autograder.audit.command import audit as audit_course
+    from autograder.audit.findings import Kind
+
+    known = {kind.value: kind for kind in Kind}
+    for name in only or ():
+        if name not in known:
+            raise CourseError(f"there is no kind {name!r}; --only takes {', '.join(known)}.")
+    raise SystemExit(
+        audit_course(
+            Course.find(),
+            unit=unit,
+            jobs=jobs,
+            out=out,
+            sample=sample,
+            kinds=frozenset(known[name] for name in only or known),
+            exercise=exercise,
+            readme=readme,
+        )
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Say what this machine offers: sandbox layers, versions, devices, and what to do about each.
 

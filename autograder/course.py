@@ -141,10 +141,7 @@ class Course:
                     yield path.relative_to(self.root).as_posix(), path
             hidden = self.solutions / unit.name  # yields nothing where it is absent
             for path in course_files(hidden):
-                if (
-                    path.name not in (DIAGNOSIS, "mistakes.toml")
-                    and path.relative_to(hidden).parts[0] != "alternatives"
-                ):
+                if path.name not in TOLD and path.relative_to(hidden).parts[0] != "alternatives":
                     yield path.relative_to(self.root).as_posix(), path
         for path in course_files(self.root / "data"):
             yield path.relative_to(self.root).as_posix(), path

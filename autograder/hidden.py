@@ -1,4 +1,4 @@
-"""What a release must not give away, line by line: solutions, hidden checks, oracles, alternatives, mistakes.
+"""What a release must not give away, line by line: solutions and changes of them, hidden checks, oracles.
 
 A line is a secret when it is telling. That is
 - code of at least MIN_TOKENS tokens: `return out` or `x = x.clone()` says nothing about an exercise. A
@@ -58,7 +58,13 @@ def secrets_of(course: Course) -> dict[str, Secret]:
     for path in course_files(course.solutions):
         where = path.relative_to(course.root).as_posix()
         if path.name == "mistakes.toml":
-            solutions += _mistake_secrets(_read(path, where), where)
+            text = _read(path, where)
+            solutions += _entry_secrets(text, where, "mistake", prose=("name", "hint"), code=("old", "new"))
+        if path.name == "equivalents.toml":
+            text = _read(path, where)
+            solutions += _entry_secrets(
+                text, where, "equivalent", prose=("reason",), code=("before", "after")
+            )
         if path.suffix != ".py":
             continue
         module = _Module(_read(path, where), where)
@@ -230,20 +236,24 @@ def _prose(text: str, source: str, kind: str, min_words: int = MIN_WORDS) -> Ite
             yield Secret(squeezed, _shown(sentence), source, kind)
 
 
-def _mistake_secrets(text: str, where: str) -> Iterator[Secret]:
+def _entry_secrets(
+    text: str, where: str, heading: str, *, prose: tuple[str, ...], code: tuple[str, ...]
+) -> Iterator[Secret]:
+    """What the entries of a list, each a table headed [[`heading`]], give away under these keys."""
     try:
-        entries = tomllib.loads(text).get("mistake", [])
+        entries = tomllib.loads(text).get(heading, [])
     except tomllib.TOMLDecodeError as error:
         raise CourseError(f"{where} is not valid TOML: {error}.") from None
-    headers = [number for number, line in enumerate(text.split("\n"), 1) if line.strip() == "[[mistake]]"]
+    headers = [number for number, line in enumerate(text.split("\n"), 1) if line.strip() == f"[[{heading}]]"]
+    whose = f"an {heading}'s" if heading[0] in "aeiou" else f"a {heading}'s"
     for entry, row in zip(entries, headers, strict=False):
         source = f"{where}:{row}"
-        for key in ("name", "hint"):
-            yield from _prose(str(entry.get(key, "")), source, f"a mistake's {key}")
-        for key in ("old", "new"):
-            code = str(entry.get(key, ""))
-            for part in {code, *code.split("\n")}:
-                yield from _code(part, source, f"a mistake's {key!r}", MIN_FRAGMENT_TOKENS)
+        for key in prose:
+            yield from _prose(str(entry.get(key, "")), source, f"{whose} {key}")
+        for key in code:
+            fragment = str(entry.get(key, ""))
+            for part in {fragment, *fragment.split("\n")}:
+                yield from _code(part, source, f"{whose} {key!r}", MIN_FRAGMENT_TOKENS)
 
 
 def _read(path: Path, where: str) -> str:

@@ -122,6 +122,7 @@ def test_what_decides_a_score_changes_the_version(course: Course, name: str) -> 
         "assignments/means/__pycache__/cases.cpython-311.pyc",
         "assignments/means/.cases.py.swp",
         "solutions/means/mistakes.toml",
+        "solutions/means/equivalents.toml",
         "solutions/means/alternatives/views/means.py",
         "examples/submitted/ann/means/means.py",
         "release/README.md",

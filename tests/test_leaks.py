@@ -132,6 +132,18 @@ def test_hints_mistakes_alternatives_and_comments_are_found(course: Course, dest
     assert {leak.line for leak in refused(course, dest)} == {3}
 
 
+def test_what_is_recorded_as_equivalent_is_found(course: Course, dest: Path) -> None:
+    change = {"before": TELLING, "after": TELLING.replace("total > 0", "total != 0")}
+    reason = "A sum of weights is never below zero here."
+    lines = [
+        f"{key} = '{text}'" for key, text in {"exercise": "weighted_mean", **change, "reason": reason}.items()
+    ]
+    add(course, "solutions/means/equivalents.toml", "\n".join(["[[equivalent]]", *lines]) + "\n")
+    add(course, "assignments/means/README.md", f"# Means\n\n    {change['after']}\n\n{reason}\n")
+    leaks = refused(course, dest)
+    assert {leak.line: "an equivalent's" in leak.what for leak in leaks} == {3: True, 5: True}
+
+
 def test_short_lines_alone_say_nothing(course: Course, dest: Path) -> None:
     add(
         course,
@@ -252,10 +264,11 @@ def test_bytecode_and_libraries_are_not_released(course: Course, tmp_path: Path)
 
 def test_links_and_hidden_names_are_leaks(course: Course, tmp_path: Path) -> None:
     folder = tmp_path / "tree"
-    write_files(folder, {"solutions/readme.txt": "", "data/mistakes.toml": ""})
+    write_files(folder, {"solutions/readme.txt": "", "data/mistakes.toml": "", "data/equivalents.toml": ""})
     (folder / "link").symlink_to(course.solutions)
     leaks = find_leaks(course, folder)
     assert [leak.path for leak in leaks] == [
+        "data/equivalents.toml",
         "data/mistakes.toml",
         "link",
         "solutions",

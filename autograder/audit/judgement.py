@@ -1,0 +1,122 @@
+"""From what checks found to findings: the same whatever the order in which things were run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from autograder.audit.findings import (
+    ExerciseFindings,
+    FalseAlarm,
+    Findings,
+    JudgedMutant,
+    Kind,
+    UnitFindings,
+    UnrelatedHit,
+    Verdict,
+)
+from autograder.audit.mutants import Mutant, diff
+from autograder.audit.related import exercises_used
+from autograder.audit.run import Outcome, Task, UnitPlan
+from autograder.course import Course
+from autograder.grading.processes import Failed
+from autograder.results import CheckResult, Status
+
+Checks = tuple[CheckResult, ...]
+# What a run's checks found, by its kind and its place among those of its kind.
+Found = Mapping[tuple[Kind, int], Checks]
+
+
+def findings(course: Course, plans: list[UnitPlan], outcomes: list[tuple[Task, Outcome]]) -> Findings:
+    """What the outcomes say about the checks, in the order of the course."""
+    units = []
+    for each in plans:
+        mine = [(task, outcome) for task, outcome in outcomes if task.unit == each.unit.name]
+        found = {
+            (task.kind, task.number): outcome for task, outcome in mine if not isinstance(outcome, Failed)
+        }
+        units.append(_judge_unit(course, each, found))
+    not_judged = sorted(
+        f"{task}: {type(outcome.error).__name__} {outcome.error}".rstrip()
+        for task, outcome in outcomes
+        if isinstance(outcome, Failed)
+    )
+    return Findings(tuple(units), tuple(not_judged))
+
+
+def _judge_unit(course: Course, plan: UnitPlan, found: Found) -> UnitFindings:
+    used = exercises_used(course, plan.unit)
+    exercises = []
+    for exercise in plan.unit.exercises:
+        name = exercise.name
+        judged = tuple(
+            _judge_mutant(plan, mutant, found[Kind.MUTANTS, i])
+            for i, mutant in enumerate(plan.mutants)
+            if mutant.exercise == name and (Kind.MUTANTS, i) in found
+        )
+        mistakes = {
+            mistake.name: found[Kind.MISTAKES, i]
+            for i, mistake in enumerate(plan.mistakes)
+            if mistake.exercise == name and (Kind.MISTAKES, i) in found
+        }
+        unrelated = {other for other in used if name not in used[other]}
+        exercises.append(
+            ExerciseFindings(
+                name=name,
+                mistakes=len(mistakes),
+                surviving_mistakes=tuple(
+                    mistake for mistake, checks in mistakes.items() if not _failures(checks, {name})
+                ),
+                unrelated=tuple(
+                    sorted(
+                        UnrelatedHit(mistake, check.exercise, check.id)
+                        for mistake, checks in mistakes.items()
+                        for check in _failures(checks, unrelated)
+                    )
+                ),
+                mutants=judged,
+                refuted=tuple(_refuted(plan, name, judged)),
+                passed_by_stub=tuple(
+                    check.id
+                    for check in found.get((Kind.STUBS, 0), ())
+                    if check.exercise == name and check.status is Status.PASSED
+                ),
+                false_alarms=tuple(
+                    sorted(
+                        FalseAlarm(style, check.id, _ADDRESS.sub("0x…", check.message))
+                        for i, style in enumerate(plan.styles)
+                        for check in _failures(found.get((Kind.ALTERNATIVES, i), ()), {name})
+                    )
+                ),
+            )
+        )
+    return UnitFindings(plan.unit.name, tuple(exercises))
+
+
+def _judge_mutant(plan: UnitPlan, mutant: Mutant, checks: Checks) -> JudgedMutant:
+    if _failures(checks, {mutant.exercise}):
+        return JudgedMutant(mutant, Verdict.CAUGHT)
+    reasons = [each.reason for each in plan.equivalents if each.covers(mutant)]
+    change = diff(plan.solution.sources[mutant.module], mutant.source, f"{mutant.module}.py")
+    if reasons:
+        return JudgedMutant(mutant, Verdict.EQUIVALENT, change, reasons[0])
+    return JudgedMutant(mutant, Verdict.SURVIVED, change)
+
+
+def _refuted(plan: UnitPlan, exercise: str, judged: tuple[JudgedMutant, ...]) -> list[str]:
+    """The changes recorded as equivalent of which every mutant was caught."""
+    refuted = []
+    for entry in plan.equivalents:
+        verdicts = {each.verdict for each in judged if entry.covers(each.mutant)}
+        if entry.exercise == exercise and verdicts == {Verdict.CAUGHT}:
+            refuted.append(f"{entry.before} -> {entry.after}")
+    return refuted
+
+
+# Where an object lies is another place in every run.
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}")
+
+
+def _failures(checks: Checks, exercises: set[str]) -> list[CheckResult]:
+    passing = (Status.PASSED, Status.SKIPPED)
+    return [check for check in checks if check.exercise in exercises and check.status not in passing]

@@ -1,0 +1,155 @@
+"""An audit's runs: each a submission, graded by one of several processes as any other is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from autograder.audit.equivalents import EQUIVALENTS, Equivalent, load_equivalents
+from autograder.audit.findings import Kind
+from autograder.audit.mutants import Mutant, mutants
+from autograder.course import Course, CourseError, Unit
+from autograder.grading.processes import Failed, Grader, Pool
+from autograder.mistakes import Mistake, apply, load_mistakes
+from autograder.results import CheckResult
+from autograder.submission import Submission, read_submission
+
+SOLUTION = "the solution"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an audit is about: `sample` mutants an exercise, or all; one `exercise`, or all of its units."""
+
+    units: tuple[Unit, ...]
+    kinds: frozenset[Kind] = frozenset(Kind)
+    sample: int | None = None
+    exercise: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of these units is left out."""
+        return self.kinds == frozenset(Kind) and self.sample is None and self.exercise is None
+
+
+@dataclass(frozen=True)
+class UnitPlan:
+    """What is to be run of one unit. `styles` are alternative solutions by name, and the solution itself."""
+
+    unit: Unit
+    mistakes: tuple[Mistake, ...]
+    mutants: tuple[Mutant, ...]
+    equivalents: tuple[Equivalent, ...]
+    solution: Submission
+    styles: dict[str, Submission]
+    stub: Submission | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One submission to run, a mutant in its `exercise` only; `number` is its place in its kind."""
+
+    kind: Kind
+    unit: str
+    number: int
+    exercise: str | None
+    submission: Submission
+
+    def __str__(self) -> str:
+        return f"{self.unit}, {self.submission.student}"
+
+
+Outcome = tuple[CheckResult, ...] | Failed
+
+
+def plan(course: Course, scope: Scope) -> list[UnitPlan]:
+    """What is to be run, unit by unit. Raises CourseError where a unit's lists do not fit its solutions."""
+    return [_plan_unit(course, unit, scope) for unit in scope.units]
+
+
+def tasks(plans: list[UnitPlan]) -> list[Task]:
+    """All that the plans name, what takes long first: a process then is not left alone with it at the end."""
+    found: list[Task] = []
+    for each in plans:
+        name, wrong = each.unit.name, functools.partial(_with, each.solution)
+        for i, submission in enumerate(each.styles.values()):
+            found.append(Task(Kind.ALTERNATIVES, name, i, None, submission))
+        if each.stub is not None:
+            found.append(Task(Kind.STUBS, name, 0, None, each.stub))
+        for i, mistake in enumerate(each.mistakes):
+            source = apply(mistake, each.solution.sources[mistake.module])
+            submission = wrong(f"{mistake.exercise}: {mistake.name}", mistake.module, source)
+            found.append(Task(Kind.MISTAKES, name, i, None, submission))
+        for i, mutant in enumerate(each.mutants):
+            submission = wrong(mutant.id, mutant.module, mutant.source)
+            found.append(Task(Kind.MUTANTS, name, i, mutant.exercise, submission))
+    return sorted(found, key=lambda task: (task.kind is Kind.MUTANTS, task.unit))
+
+
+def run(course: Course, work: list[Task], jobs: int) -> Iterator[tuple[Task, Outcome]]:
+    """Every task with what its checks found, in the order in which they are done."""
+    units = tuple(sorted({task.unit for task in work}))
+    yield from Pool(course, units, judge, jobs).results(work)
+
+
+def judge(grader: Grader, task: Task) -> tuple[CheckResult, ...]:
+    """The results of all checks; of a mutant only the first that does not pass, if there is one."""
+    if task.exercise is None:
+        result = grader.session.grade(task.submission)
+        return tuple(check for exercise in result.exercises for check in exercise.checks)
+    _make_ready(grader, task.unit, task.exercise)
+    failure = grader.session.first_failure(task.submission, task.exercise)
+    return () if failure is None else (failure,)
+
+
+@functools.cache
+def _make_ready(grader: Grader, unit: str, exercise: str) -> None:
+    """Let the solution go first: it is from one that passes that the session learns what to ask ahead."""
+    grader.session.first_failure(_read_solution(grader.course, grader.course.unit(unit)), exercise)
+
+
+def _plan_unit(course: Course, unit: Unit, scope: Scope) -> UnitPlan:
+    if unit.hidden is None:
+        raise CourseError(f"solutions/{unit.name} is missing: an audit is made with solutions.")
+    solution = _read_solution(course, unit)
+    mistakes: list[Mistake] = []
+    if Kind.MISTAKES in scope.kinds and (unit.hidden / "mistakes.toml").exists():
+        mistakes = load_mistakes(unit.hidden / "mistakes.toml")
+    made: list[Mutant] = []
+    equivalents: list[Equivalent] = []
+    if Kind.MUTANTS in scope.kinds:
+        made = mutants(unit, solution.sources)
+        equivalents = load_equivalents(unit.hidden / EQUIVALENTS, made)
+    styles = {SOLUTION: solution}
+    if Kind.ALTERNATIVES in scope.kinds and (unit.hidden / "alternatives").is_dir():
+        folders = sorted(path for path in (unit.hidden / "alternatives").iterdir() if path.is_dir())
+        styles |= {path.name: read_submission(path, unit.modules, path.name, unit.name) for path in folders}
+    stub = read_submission(unit.public, unit.modules, "the stubs", unit.name)
+    wanted = [each.name for each in unit.exercises if scope.exercise in (None, each.name)]
+    return UnitPlan(
+        unit,
+        tuple(mistake for mistake in mistakes if mistake.exercise in wanted),
+        tuple(each for exercise in wanted for each in _sample(made, exercise, scope.sample)),
+        tuple(each for each in equivalents if each.exercise in wanted),
+        solution,
+        styles,
+        stub if Kind.STUBS in scope.kinds else None,
+    )
+
+
+def _sample(made: list[Mutant], exercise: str, size: int | None) -> list[Mutant]:
+    own = [mutant for mutant in made if mutant.exercise == exercise]
+    chosen = {mutant.id for mutant in sorted(own, key=lambda mutant: mutant.order)[:size]}
+    return [mutant for mutant in own if mutant.id in chosen]
+
+
+def _read_solution(course: Course, unit: Unit) -> Submission:
+    solution = read_submission(course.solutions / unit.name, unit.modules, SOLUTION, unit.name)
+    for problem in solution.problems.values():
+        raise CourseError(f"solutions/{unit.name}: {problem}")
+    return solution
+
+
+def _with(solution: Submission, name: str, module: str, source: str) -> Submission:
+    return replace(solution, student=name, sources={**solution.sources, module: source})
