@@ -750,3 +750,19 @@ def test_a_call_that_calls_back_is_not_replayed(remote):
     link = LiveLink(remote, "sample", LIMIT, record=True)
     RemoteStudent("sample", link).call(lambda x: x, 1)
     assert not link.transcript.can_be_replayed
+
+
+def test_who_calls_back_where_others_did_not_is_asked_case_by_case(new_remote):
+    refuses = "def search(step, beam):\n    raise ValueError('beam')\n"
+    link = LiveLink(new_remote(search=refuses), "search", LIMIT, record=True)
+    with pytest.raises(ValueError, match="beam"):
+        RemoteStudent("search", link).search(lambda x: x, 0)
+    assert link.transcript.can_be_replayed
+    remote = new_remote(search="def search(step, beam):\n    return step(beam)\n")
+    prefetch = Prefetch([link.transcript] * 2)
+    ahead = prefetch.start(remote, "search", LIMIT)
+    ahead.fetch()
+    with pytest.raises(Diverged):
+        prefetch.answer(0, ahead, remote).link()
+    assert prefetch.answer(1, ahead, remote) is None
+    assert case(remote, "search").search(lambda x: x + 1, 4) == 5

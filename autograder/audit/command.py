@@ -13,7 +13,7 @@ from rich.text import Text
 
 from autograder.audit.findings import Findings, Kind
 from autograder.audit.judgement import findings
-from autograder.audit.report import document, markdown, problems, terminal_table, write_summary
+from autograder.audit.report import document, gallery, markdown, problems, terminal_table, write_summary
 from autograder.audit.run import Outcome, Scope, Task, plan, run, tasks
 from autograder.course import Course, CourseError
 
@@ -52,6 +52,7 @@ def audit(
     out.mkdir(exist_ok=True)
     (out / "audit.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     (out / "audit.md").write_text(markdown(found), encoding="utf-8", newline="\n")
+    (out / "gallery.md").write_text(gallery(found), encoding="utf-8", newline="\n")
     for each in found.units:
         console.print(terminal_table(each))
     for what, shown in problems(found):

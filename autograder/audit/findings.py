@@ -9,7 +9,8 @@ from functools import cached_property
 
 from autograder.audit.mutants import Mutant
 
-TARGET = 0.98
+TARGET = 0.98  # of the mutants caught
+NAMED_TARGET = 0.95  # of the mistakes named rightly
 
 
 class Kind(StrEnum):
@@ -58,11 +59,25 @@ class FalseAlarm:
 
 
 @dataclass(frozen=True)
+class Report:
+    """What a report says of a mistake: the text of the first check that fails, and which mistake it names.
+
+    `is_right` is None where it names none.
+    """
+
+    mistake: str
+    text: str
+    named: str | None
+    is_right: bool | None
+
+
+@dataclass(frozen=True)
 class ExerciseFindings:
     """What was run against one exercise. `refuted` are changes recorded as equivalent that checks catch."""
 
     name: str
     mistakes: int
+    reports: tuple[Report, ...]
     surviving_mistakes: tuple[str, ...]
     unrelated: tuple[UnrelatedHit, ...]
     mutants: tuple[JudgedMutant, ...]
@@ -76,6 +91,8 @@ class ExerciseFindings:
         return Counts(
             mistakes=self.mistakes,
             mistakes_caught=self.mistakes - len(self.surviving_mistakes),
+            named=sum(report.is_right is True for report in self.reports),
+            misnamed=sum(report.is_right is False for report in self.reports),
             mutants=len(verdicts),
             caught=verdicts.count(Verdict.CAUGHT),
             equivalent=verdicts.count(Verdict.EQUIVALENT),
@@ -93,6 +110,8 @@ class Counts:
 
     mistakes: int = 0
     mistakes_caught: int = 0
+    named: int = 0
+    misnamed: int = 0
     mutants: int = 0
     caught: int = 0
     equivalent: int = 0
@@ -110,9 +129,15 @@ class Counts:
 
     @property
     def is_on_target(self) -> bool:
-        wrong = self.unrelated + self.false_alarms + self.passed_by_stub + self.refuted
+        wrong = self.unrelated + self.false_alarms + self.passed_by_stub + self.refuted + self.misnamed
         is_strong = self.share is None or self.share >= TARGET
-        return self.mistakes_caught == self.mistakes and is_strong and not wrong
+        is_caught = self.mistakes_caught == self.mistakes
+        return is_caught and is_strong and not wrong
+
+    @property
+    def is_named_enough(self) -> bool:
+        """Whether so many mistakes are named rightly as are to be; of an exercise it is too few to ask."""
+        return self.named >= NAMED_TARGET * self.mistakes
 
 
 @dataclass(frozen=True)
@@ -138,7 +163,7 @@ class Findings:
 
     @property
     def is_on_target(self) -> bool:
-        return self.counts.is_on_target and not self.not_judged
+        return self.counts.is_on_target and self.counts.is_named_enough and not self.not_judged
 
 
 def total(counts: Iterable[Counts]) -> Counts:

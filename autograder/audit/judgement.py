@@ -11,20 +11,22 @@ from autograder.audit.findings import (
     Findings,
     JudgedMutant,
     Kind,
+    Report,
     UnitFindings,
     UnrelatedHit,
     Verdict,
 )
 from autograder.audit.mutants import Mutant, diff
 from autograder.audit.related import exercises_used
-from autograder.audit.run import Outcome, Task, UnitPlan
+from autograder.audit.run import Graded, Outcome, Task, UnitPlan
 from autograder.course import Course
 from autograder.grading.processes import Failed
+from autograder.mistakes import Mistake
 from autograder.results import CheckResult, Status
 
 Checks = tuple[CheckResult, ...]
-# What a run's checks found, by its kind and its place among those of its kind.
-Found = Mapping[tuple[Kind, int], Checks]
+# What a run found, by its kind and its place among those of its kind.
+Found = Mapping[tuple[Kind, int], Graded]
 
 
 def findings(course: Course, plans: list[UnitPlan], outcomes: list[tuple[Task, Outcome]]) -> Findings:
@@ -50,20 +52,22 @@ def _judge_unit(course: Course, plan: UnitPlan, found: Found) -> UnitFindings:
     for exercise in plan.unit.exercises:
         name = exercise.name
         judged = tuple(
-            _judge_mutant(plan, mutant, found[Kind.MUTANTS, i])
+            _judge_mutant(plan, mutant, found[Kind.MUTANTS, i].checks)
             for i, mutant in enumerate(plan.mutants)
             if mutant.exercise == name and (Kind.MUTANTS, i) in found
         )
-        mistakes = {
-            mistake.name: found[Kind.MISTAKES, i]
+        graded = {
+            mistake: found[Kind.MISTAKES, i]
             for i, mistake in enumerate(plan.mistakes)
             if mistake.exercise == name and (Kind.MISTAKES, i) in found
         }
+        mistakes = {mistake.name: each.checks for mistake, each in graded.items()}
         unrelated = {other for other in used if name not in used[other]}
         exercises.append(
             ExerciseFindings(
                 name=name,
                 mistakes=len(mistakes),
+                reports=tuple(_report(mistake, each) for mistake, each in graded.items()),
                 surviving_mistakes=tuple(
                     mistake for mistake, checks in mistakes.items() if not _failures(checks, {name})
                 ),
@@ -78,19 +82,35 @@ def _judge_unit(course: Course, plan: UnitPlan, found: Found) -> UnitFindings:
                 refuted=tuple(_refuted(plan, name, judged)),
                 passed_by_stub=tuple(
                     check.id
-                    for check in found.get((Kind.STUBS, 0), ())
+                    for check in _checks(found, Kind.STUBS, 0)
                     if check.exercise == name and check.status is Status.PASSED
                 ),
                 false_alarms=tuple(
                     sorted(
                         FalseAlarm(style, check.id, _ADDRESS.sub("0x…", check.message))
                         for i, style in enumerate(plan.styles)
-                        for check in _failures(found.get((Kind.ALTERNATIVES, i), ()), {name})
+                        for check in _failures(_checks(found, Kind.ALTERNATIVES, i), {name})
                     )
                 ),
             )
         )
     return UnitFindings(plan.unit.name, tuple(exercises))
+
+
+def _report(mistake: Mistake, graded: Graded) -> Report:
+    """What a student who makes the mistake is told of its exercise."""
+    failures = _failures(graded.checks, {mistake.exercise})
+    told = graded.named.get(mistake.exercise)
+    is_right = None
+    if told is not None:
+        is_right = mistake.name in told.mistake.split(" or ") and told.hint == mistake.hint
+    text = _ADDRESS.sub("0x…", failures[0].message) if failures else ""
+    return Report(mistake.name, text, told.mistake if told is not None else None, is_right)
+
+
+def _checks(found: Found, kind: Kind, number: int) -> Checks:
+    graded = found.get((kind, number))
+    return () if graded is None else graded.checks
 
 
 def _judge_mutant(plan: UnitPlan, mutant: Mutant, checks: Checks) -> JudgedMutant:

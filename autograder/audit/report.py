@@ -19,6 +19,7 @@ BEGIN, END = "<!-- audit -->", "<!-- /audit -->"
 # Mutants that are caught are counted of all that were made, their share of those that are not equivalent.
 COLUMNS = (
     "mistakes caught",
+    "named",
     "mutants caught",
     "equivalent",
     "survivors",
@@ -77,6 +78,22 @@ def write_summary(readme: Path, findings: Findings) -> None:
     readme.write_text(f"{head}{BEGIN}{table}{END}{tail}", encoding="utf-8", newline="\n")
 
 
+def gallery(findings: Findings) -> str:
+    """What stands in gallery.md: what a student is told of each mistake."""
+    lines = [
+        "# What students are told",
+        "",
+        "The first failing check of each known mistake, as a report shows it.",
+    ]
+    for unit in findings.units:
+        for exercise in unit.exercises:
+            if exercise.reports:
+                lines += ["", f"## {unit.name} · {exercise.name}"]
+            for report in exercise.reports:
+                lines += ["", f"### {report.mistake}", "", *_unindented("text", report.text)]
+    return "\n".join(lines) + "\n"
+
+
 def terminal_table(unit: UnitFindings) -> Table:
     """The exercises of a unit, and their sum."""
     table = Table(title=unit.name, title_justify="left", show_footer=True)
@@ -96,6 +113,9 @@ def problems(findings: Findings) -> Iterable[tuple[str, str]]:
             where = f"{unit.name} · {exercise.name}"
             for mistake in exercise.surviving_mistakes:
                 yield f"{where}: no check catches the mistake “{mistake}”", ""
+            for report in exercise.reports:
+                if report.is_right is False:
+                    yield f"{where}: the mistake “{report.mistake}” is called “{report.named}”", ""
             for hit in exercise.unrelated:
                 what = f"the mistake “{hit.mistake}” costs points in {hit.exercise}"
                 yield f"{where}: {what}, which does not use it", hit.check
@@ -122,6 +142,7 @@ def _cells(counts: Counts) -> list[str]:
     share = "–" if counts.share is None else f"{int(counts.share * 1000) / 10:g} %"  # never rounded up
     return [
         f"{counts.mistakes_caught}/{counts.mistakes}",
+        str(counts.named),
         f"{counts.caught}/{counts.mutants}",
         str(counts.equivalent),
         str(counts.survived),
@@ -157,9 +178,13 @@ def _details(exercise: ExerciseFindings) -> list[str]:
 
 
 def _fenced(language: str, text: str) -> list[str]:
+    return [f"  {line}".rstrip() for line in _unindented(language, text)]
+
+
+def _unindented(language: str, text: str) -> list[str]:
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return [f"  {line}".rstrip() for line in (f"{fence}{language}", *text.split("\n"), fence)]
+    return [f"{fence}{language}", *text.split("\n"), fence]
 
 
 def _exercise_document(exercise: ExerciseFindings) -> dict[str, Any]:
@@ -170,6 +195,8 @@ def _exercise_document(exercise: ExerciseFindings) -> dict[str, Any]:
         "name": exercise.name,
         "totals": _numbers(exercise.counts),
         "surviving_mistakes": list(exercise.surviving_mistakes),
+        "not_named": [report.mistake for report in exercise.reports if report.is_right is None],
+        "misnamed": {each.mistake: each.named for each in exercise.reports if each.is_right is False},
         "unrelated_hits": [asdict(hit) for hit in exercise.unrelated],
         "survivors": [
             {"operator": each.mutant.operator, **_change(each.mutant), "diff": each.diff}

@@ -12,7 +12,7 @@ from autograder.audit.mutants import Mutant, mutants
 from autograder.course import Course, CourseError, Unit
 from autograder.grading.processes import Failed, Grader, Pool
 from autograder.mistakes import Mistake, apply, load_mistakes
-from autograder.results import CheckResult
+from autograder.results import CheckResult, Diagnosis
 from autograder.submission import Submission, read_submission
 
 SOLUTION = "the solution"
@@ -60,7 +60,15 @@ class Task:
         return f"{self.unit}, {self.submission.student}"
 
 
-Outcome = tuple[CheckResult, ...] | Failed
+@dataclass(frozen=True)
+class Graded:
+    """What the checks found, and the known mistakes that the report names, by exercise."""
+
+    checks: tuple[CheckResult, ...]
+    named: dict[str, Diagnosis]
+
+
+Outcome = Graded | Failed
 
 
 def plan(course: Course, scope: Scope) -> list[UnitPlan]:
@@ -93,14 +101,15 @@ def run(course: Course, work: list[Task], jobs: int) -> Iterator[tuple[Task, Out
     yield from Pool(course, units, judge, jobs).results(work)
 
 
-def judge(grader: Grader, task: Task) -> tuple[CheckResult, ...]:
+def judge(grader: Grader, task: Task) -> Graded:
     """The results of all checks; of a mutant only the first that does not pass, if there is one."""
     if task.exercise is None:
-        result = grader.session.grade(task.submission)
-        return tuple(check for exercise in result.exercises for check in exercise.checks)
+        exercises = grader.session.grade(task.submission).exercises
+        checks = tuple(check for exercise in exercises for check in exercise.checks)
+        return Graded(checks, {each.name: each.diagnosis for each in exercises if each.diagnosis})
     _make_ready(grader, task.unit, task.exercise)
     failure = grader.session.first_failure(task.submission, task.exercise)
-    return () if failure is None else (failure,)
+    return Graded(() if failure is None else (failure,), {})
 
 
 @functools.cache

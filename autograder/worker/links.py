@@ -17,7 +17,7 @@ import torch
 from autograder.errors import WorkerCrashed
 from autograder.worker import wire
 from autograder.worker.client import TimeLimit
-from autograder.worker.reached import Ahead, AnswerCallback, Frame, RemoteSubmission
+from autograder.worker.reached import Ahead, AnswerCallback, CalledBack, Frame, RemoteSubmission
 from autograder.worker.values import same_bits
 
 
@@ -172,8 +172,14 @@ class Answer:
         return digest.digest()
 
     def link(self) -> ReplayLink:
-        """What the check's steps are answered from. Raises WorkerCrashed where the reply is none."""
-        reply, table = self._remote.decode_reply(self._number, self._frame)
+        """What the check's steps are answered from. Raises WorkerCrashed where the reply is none.
+
+        Raises Diverged where the submission calls back.
+        """
+        try:
+            reply, table = self._remote.decode_reply(self._number, self._frame)
+        except CalledBack:
+            raise Diverged from None
         return ReplayLink(self._transcript, reply, table)
 
 

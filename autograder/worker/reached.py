@@ -27,6 +27,10 @@ Frame = tuple[bytes, bytes]  # header and payload, as they came
 AnswerCallback = Callable[[wire.Callback, list[torch.Tensor]], bytes]
 
 
+class CalledBack(Exception):
+    """What was asked ahead calls a function of the check, which others did not: nobody answers ahead."""
+
+
 class RemoteSubmission:
     """One submission behind a worker, which is forked when needed and again when it was lost.
 
@@ -118,7 +122,9 @@ class RemoteSubmission:
         return self._worker is not None and not self._worker.closed and self._worker.has_answered
 
     def decode_reply(self, number: int, frame: Frame) -> tuple[wire.Reply, list[torch.Tensor]]:
-        """The frame as the reply to script `number`."""
+        """The frame as the reply to script `number`. Raises CalledBack where it is a question instead."""
+        if wire.calls_back(frame[0]):
+            raise CalledBack
         try:
             message, table = wire.from_worker(*frame)
         except wire.WireError as error:
@@ -221,7 +227,12 @@ class Ahead:
         if self._to_come:
             self._to_come -= 1
             try:
-                self._waiting.append(self._remote.reply_bytes(self._limit))
+                frame = self._remote.reply_bytes(self._limit)
+                self._waiting.append(frame)
+                if wire.calls_back(frame[0]):
+                    # Nobody answers in advance: what else was asked has to be asked again, case by case.
+                    self._remote.close()
+                    self.end()
             except WorkerLost as error:
                 self._error = error
                 self.end()

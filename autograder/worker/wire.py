@@ -229,6 +229,11 @@ class Callback(_Tagged, tag="callback"):
     args: list[Value]
 
 
+def calls_back(header: bytes) -> bool:
+    """Whether the header of a frame is that of a Callback, from its first bytes alone."""
+    return header.startswith(b'{"t":"callback"')
+
+
 class Ready(_Tagged, tag="ready"):
     """The worker is locked down; `layers` are those in force."""
 
