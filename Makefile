@@ -9,7 +9,7 @@ BIN := .venv/bin
 CLASS := examples/sample_class/submitted
 REPORT := build/demo
 
-.PHONY: demo test lint bench thresholds baselines cora stubs clean
+.PHONY: demo test lint bench thresholds baselines cora audit audit-sample diagnosis stubs clean
 
 demo: .venv/installed
 	@mkdir -p $(REPORT)
@@ -29,7 +29,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/class_of_20.py
 
 thresholds: .venv/installed
-	@for unit in a1_rnn a2_lstm a3_attention a5_gnn; do $(BIN)/python benchmarks/thresholds.py $$unit || exit 1; done
+	@for unit in a1_rnn a2_lstm a3_attention a4_transformer a5_gnn; do $(BIN)/python benchmarks/thresholds.py $$unit || exit 1; done
 
 baselines: .venv/installed
 	$(BIN)/python benchmarks/text_baselines.py
@@ -38,6 +38,17 @@ baselines: .venv/installed
 # Planetoid's files are looked for, or downloaded to, where PLANETOID_ROOT says
 cora: .venv/installed
 	$(BIN)/python benchmarks/cora.py
+
+# every mistake and mutant of the solutions, for half an hour on two cores; the table goes into the README
+audit: .venv/installed
+	$(BIN)/autograder audit --jobs 2 --readme
+
+audit-sample: .venv/installed
+	$(BIN)/autograder audit --jobs 2 --sample 3
+
+# the tables by which reports name known mistakes
+diagnosis: .venv/installed
+	$(BIN)/autograder diagnosis
 
 stubs: .venv/installed
 	$(BIN)/autograder stubs

@@ -181,7 +181,9 @@ def audit(
     ),
     sample: Annotated[
         int | None,
-        typer.Option(min=1, metavar="K", help="Only K mutants an exercise, the same in every run."),
+        typer.Option(
+            min=1, metavar="K", help="Only K mistakes and K mutants an exercise, the same in every run."
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from autograder.audit.equivalents import EQUIVALENTS, Equivalent, load_equivalents
 from autograder.audit.findings import Kind
@@ -20,7 +22,8 @@ SOLUTION = "the solution"
 
 @dataclass(frozen=True)
 class Scope:
-    """What an audit is about: `sample` mutants an exercise, or all; one `exercise`, or all of its units."""
+    """What an audit is about: all mistakes and mutants of an exercise, or a `sample` of so many of each; one
+    `exercise`, or all of its units."""
 
     units: tuple[Unit, ...]
     kinds: frozenset[Kind] = frozenset(Kind)
@@ -138,7 +141,7 @@ def _plan_unit(course: Course, unit: Unit, scope: Scope) -> UnitPlan:
     wanted = [each.name for each in unit.exercises if scope.exercise in (None, each.name)]
     return UnitPlan(
         unit,
-        tuple(mistake for mistake in mistakes if mistake.exercise in wanted),
+        tuple(each for exercise in wanted for each in _sample(mistakes, exercise, scope.sample)),
         tuple(each for exercise in wanted for each in _sample(made, exercise, scope.sample)),
         tuple(each for each in equivalents if each.exercise in wanted),
         solution,
@@ -147,10 +150,18 @@ def _plan_unit(course: Course, unit: Unit, scope: Scope) -> UnitPlan:
     )
 
 
-def _sample(made: list[Mutant], exercise: str, size: int | None) -> list[Mutant]:
-    own = [mutant for mutant in made if mutant.exercise == exercise]
-    chosen = {mutant.id for mutant in sorted(own, key=lambda mutant: mutant.order)[:size]}
-    return [mutant for mutant in own if mutant.id in chosen]
+M = TypeVar("M", Mistake, Mutant)
+
+
+def _sample(every: list[M], exercise: str, size: int | None) -> list[M]:
+    """So many of an exercise's, the same in every run, in their order."""
+    own = [each for each in every if each.exercise == exercise]
+    chosen = set(sorted(range(len(own)), key=lambda i: _order(own[i]))[:size])
+    return [each for i, each in enumerate(own) if i in chosen]
+
+
+def _order(each: Mistake | Mutant) -> str:
+    return each.order if isinstance(each, Mutant) else hashlib.sha256(each.name.encode()).hexdigest()
 
 
 def _read_solution(course: Course, unit: Unit) -> Submission:
