@@ -182,7 +182,8 @@ def lstm_cases(
     max_steps: int = 5,
 ) -> LSTMCase:
     """One to three layers; what is not told is drawn. With lengths, no row need be as long as the batch."""
-    batch, size, hidden = draw(dimensions(3, max=4))
+    # Sizes above 4: up to there, four gates cut into five parts are still the four.
+    batch, size, hidden = draw(dimensions(3, max=6))
     steps, num_layers = draw(sizes(max_steps)), draw(sizes(3))
     both = draw(st.booleans()) if bidirectional is None else bidirectional
     passes = draw(st.booleans()) if passes_state is None else passes_state

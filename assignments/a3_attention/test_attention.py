@@ -19,6 +19,7 @@ from autograder.checks import (
     assert_unchanged,
     assert_zero,
     check_deterministic_under_generator,
+    check_gradients,
     check_ignores,
     check_permutation_invariance,
     exercise,
@@ -36,6 +37,12 @@ CONTEXT = ("context", "weights")
 @given(case=softmax_cases())
 def test_without_a_mask_it_is_the_plain_softmax(student, case):
     assert_close(student.masked_softmax(case.scores, dim=case.dim), case.scores.softmax(case.dim))
+    check_gradients(
+        lambda scores: student.masked_softmax(scores, dim=case.dim),
+        [case.scores],
+        lambda scores: scores.softmax(case.dim),
+        names=("scores",),
+    )
 
 
 @exercise("masked_softmax", points=10)

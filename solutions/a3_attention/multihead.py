@@ -59,7 +59,7 @@ class MultiHeadAttention(nn.Module):
         if mask is not None:
             # A projection's gradient is a sum over all keys, and 0 · NaN is NaN there too.
             shape = (query.shape[0], self.n_heads, query.shape[1], key.shape[1])
-            attended = mask.expand(shape).any(dim=2).any(dim=1).unsqueeze(-1)
+            attended = mask.expand(shape).any(dim=(1, 2)).unsqueeze(-1)
             key, value = key.where(attended, 0.0), value.where(attended, 0.0)
         projected = self.q_proj(query), self.k_proj(key), self.v_proj(value)
         q, k, v = (x.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for x in projected)

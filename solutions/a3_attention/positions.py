@@ -31,8 +31,7 @@ class LearnedPositions(nn.Module):
         """Hold `max_len` learnable vectors of size `d_model`; their names and initial values are free."""
         super().__init__()
         ### BEGIN SOLUTION
-        self.positions = nn.Parameter(torch.empty(max_len, d_model))
-        nn.init.normal_(self.positions, std=0.02)
+        self.positions = nn.init.normal_(nn.Parameter(torch.empty(max_len, d_model)), std=0.02)
         ### END SOLUTION
 
     def forward(self, x: Float[Tensor, "batch time d_model"]) -> Float[Tensor, "batch time d_model"]:
