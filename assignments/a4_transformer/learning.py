@@ -58,8 +58,8 @@ def rehearse(
 ) -> None:
     """A step of Adam for each of `examples`: (what `model` is called with, targets of its last tokens).
 
-    A target of -1 is not learned. The learning rate rises for a tenth of the steps and falls to zero over the
-    second half. This loop is not the student's: a broken `train_lm` costs its own exercise only.
+    The learning rate rises for a tenth of the steps and falls to zero over the second half. This loop is not
+    the student's: a broken `train_lm` costs its own exercise only.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(parameters, betas=(0.9, 0.98))
@@ -68,7 +68,7 @@ def rehearse(
         share = step / len(examples)
         optimizer.param_groups[0]["lr"] = lr * min(1.0, 10 * share + 0.1, 2 - 2 * share)
         logits = next_logits(model, vocab, *inputs)[:, -targets.shape[1] :]
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, max_norm=1.0)
@@ -114,7 +114,7 @@ def share_of_echoes(student: Any, sample: int = 0) -> float:
 
 def echoes_from(student: Any, start: Start, sample: int) -> float:
     vocab, length = 2 + SYMBOLS, 2 * SPAN + 1
-    # Of six heads each has 8 features: a matrix a head is not taken for a table of as many words or positions.
+    # Six heads of 8 features: a matrix a head is not taken for a table of as many words or positions.
     model = student.GPT(vocab, d_model=48, n_heads=6, d_ff=96, n_layers=2, max_len=length)
     draw_weights(model, start._replace(seed=2 * sample + start.seed), [vocab], length)
     generator = torch.Generator().manual_seed(sample)
@@ -133,7 +133,7 @@ def echo_rows(count: int, generator: torch.Generator) -> Tensor:
 
 DATE_STEPS = 180
 DATE_LR = 0.007
-DATE_MAX_LEN = 20
+DATE_MAX_LEN = 24
 DATE_ENOUGH = 0.5
 DATE_STARTS = [Start(0.07, 0.2, 0.4, seed=0), Start(0.14, 0.07, 0.2, seed=1)]
 
@@ -149,9 +149,11 @@ def dates_from(student: Any, start: Start, sample: int) -> float:
     model = student.Transformer(*vocabs, **sizes, pad=dates.PAD)
     draw_weights(model, start._replace(seed=2 * sample + start.seed), vocabs, DATE_MAX_LEN)
     batches = itertools.islice(itertools.cycle(dates.date_batches("train")), DATE_STEPS)
-    targets = [(src, tgt, tgt[:, 1:].where(tgt[:, 1:] != dates.PAD, -1)) for src, _, tgt in batches]
-    rehearse(model, dates.TGT_VOCAB, [((src, tgt[:, :-1]), wanted) for src, tgt, wanted in targets], DATE_LR)
+    examples = [((src, tgt[:, :-1]), tgt[:, 1:]) for src, _, tgt in batches]  # no target is padded
+    rehearse(model, dates.TGT_VOCAB, examples, DATE_LR)
     ((src, _, tgt),) = dates.date_batches("test", batch_size=500)
+    # More pads than there ever were in training: not to be learned to live with.
+    src = F.pad(src, (0, DATE_MAX_LEN - src.shape[1]), value=dates.PAD)
     return share_equal(go_on(model, dates.TGT_VOCAB, tgt[:, :1], tgt.shape[1] - 1, [src]), tgt)
 
 

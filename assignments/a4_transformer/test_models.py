@@ -274,10 +274,11 @@ def test_of_the_chosen_eighty_percent_are_masked_ten_random_and_ten_kept(student
 def test_the_generator_decides_what_is_masked_and_nothing_else_does(student, case):
     if case.special.all():
         return  # nothing to draw
+    many = case.tokens.repeat(8, 8)  # one token in twenty becomes a random id
     check_deterministic_under_generator(
-        lambda generator: student.mask_tokens(*case.arguments(), generator),
+        lambda generator: student.mask_tokens(*case.arguments(many.clone()), generator),
         case.seed,
-        varies=int((~case.special).sum()) > 3,
+        varies=True,
         names=("inputs", "labels"),
     )
 

@@ -59,8 +59,6 @@ class MultiHeadAttention(nn.Module):
                 k = torch.cat([past["k"], k], dim=2)
                 v = torch.cat([past["v"], v], dim=2)
             past["k"], past["v"] = k.detach(), v.detach()
-        if mask is not None:
-            mask = mask.expand(*q.shape[:3], k.shape[2])  # a view: the library wants two dimensions at least
         heads = F.scaled_dot_product_attention(q, k, v, mask)
         return self.out_proj(heads.transpose(1, 2).flatten(2))
         ### END SOLUTION

@@ -162,7 +162,7 @@ def mask_tokens(
     Source: Devlin et al. 2019, section 3.1.
     """
     ### BEGIN SOLUTION
-    special = torch.isin(tokens, torch.tensor(special_ids, dtype=tokens.dtype, device=tokens.device))
+    special = torch.isin(tokens, torch.tensor(special_ids, device=tokens.device))
     chosen = (torch.rand(tokens.shape, generator=generator, device=tokens.device) < p) & ~special
     fate = torch.rand(tokens.shape, generator=generator, device=tokens.device)
     random_ids = torch.randint(vocab_size, tokens.shape, generator=generator, device=tokens.device)

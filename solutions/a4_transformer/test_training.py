@@ -9,6 +9,7 @@ from autograder.checks import (
     CheckFailure,
     assert_close,
     assert_unchanged,
+    check_cost_in_proportion,
     check_dtype_and_device,
     check_gradients,
     check_layouts,
@@ -17,6 +18,7 @@ from autograder.checks import (
     exercise,
     expect_losses,
 )
+from autograder.checks.strategies import tensor_from
 
 FEW = 6  # each trains a model
 LOSS = ("loss",)
@@ -75,6 +77,15 @@ def test_a_loss_in_any_dtype_of_inputs_in_any_memory_layout_that_are_left_alone(
     check_dtype_and_device(loss, [case.logits], names=LOSS, terms=9)
     check_layouts(loss, [case.logits], names=LOSS)
     check_pure(loss, case.logits, case.targets, names=("logits", "targets"))
+
+
+@exercise("label_smoothing_loss", points=4)
+def test_a_loss_costs_in_proportion_to_the_tokens(student):
+    def loss(tokens):
+        return student.label_smoothing_loss(tensor_from(1, (tokens, 4)), torch.arange(tokens) % 4, 0.1)
+
+    because = "each token has a loss of its own; where (tokens, 1) meets (tokens,) there is one of every pair"
+    check_cost_in_proportion(loss, 64, 512, of="tokens", because=because)
 
 
 @exercise("train_lm", points=4)
