@@ -22,6 +22,7 @@ from autograder.checks import (
     assert_shape,
     assert_unchanged,
     check_deterministic_under_generator,
+    check_gradients,
     check_permutation_invariance,
     exercise,
     expect_losses,
@@ -223,8 +224,12 @@ def test_an_edge_is_as_probable_as_the_sigmoid_of_its_score(student, case):
     model = case.model(student)
     z = case.x[:, :1] * torch.linspace(-1, 1, case.latent, dtype=torch.float64)
     got = model.decode(z, case.edge_index)
-    expected = torch.sigmoid((z[case.source] * z[case.target]).sum(1))
-    assert_close(got, expected, what="probabilities", because="σ(z_j · z_i)", dims="edges")
+
+    def probabilities(z):
+        return torch.sigmoid((z[case.source] * z[case.target]).sum(1))
+
+    check_gradients(lambda z: model.decode(z, case.edge_index), [z], probabilities, names=("z",))
+    assert_close(got, probabilities(z), what="probabilities", because="σ(z_j · z_i)", dims="edges")
 
 
 @exercise("GraphAutoEncoder", points=6)

@@ -34,7 +34,7 @@ def scatter_mean(
     Trap: count in integers. A bfloat16 that counts by ones stops at 256.
     """
     ### BEGIN SOLUTION
-    count = torch.bincount(index, minlength=n).clamp(min=1).to(src.dtype)
+    count = torch.bincount(index, minlength=n).clamp(min=1)
     total = scatter_sum(src, index, n)
     return total / count.view(-1, *[1] * (src.dim() - 1))
     ### END SOLUTION

@@ -60,7 +60,8 @@ class GCNLayer(nn.Module):
     def __init__(self, in_size: int, out_size: int) -> None:
         """Make the parameters `w (out_size, in_size)` and `bias (out_size,)`: the whole state dict.
 
-        Initial values are free; Glorot's uniform ones for the weight, and 0 for the bias, are the paper's.
+        Initial values are free. Glorot's uniform ones for the weight, and 0 for the bias, are the paper's;
+        they reach the goals of models.py, and not all others do.
         """
         super().__init__()
         ### BEGIN SOLUTION

@@ -1,5 +1,7 @@
 """Hidden checks of models.py."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
@@ -60,7 +62,7 @@ def reading_of(model, shapes, fits):
 
 
 def check_model(model, case, shapes, oracle, because):
-    """Output and gradients of a model of two layers, by parameters that are known by their shapes."""
+    """The output, returned, and gradients of two layers, by parameters that are known by their shapes."""
     x = leaf(case.x)
     out = model(x, case.edge_index)
     assert_shape(expect_no_nan(out), (case.n, case.n_classes), dims="nodes n_classes")
@@ -69,7 +71,7 @@ def check_model(model, case, shapes, oracle, because):
         model, shapes, lambda given: torch.allclose(out, oracle(case, given, case.x), atol=1e-8)
     )
     if parameters is None:
-        return
+        return out
     ours = leaf(case.x)
     expected = oracle(case, parameters, ours)
     assert_close(out, expected.detach(), because=because, dims="nodes n_classes")
@@ -77,6 +79,7 @@ def check_model(model, case, shapes, oracle, because):
     for i, (mine, right) in enumerate(zip(got, gradients(expected, [ours, *parameters]), strict=True)):
         name = "x" if i == 0 else f"a parameter of shape {shapes[i - 1]}"
         assert_close(mine, right, what=f"gradient of {name}", because=because)
+    return out
 
 
 def shrink(model):
@@ -113,7 +116,18 @@ def test_a_gcn_on_inputs_of_any_dtype_and_memory_layout(student, case):
 @given(case=model_cases())
 def test_two_attention_layers_with_an_elu_between(student, case):
     because = "attend_2(elu(attend_1(x))), joined heads and then one"
-    check_model(case.model(student, "GAT"), case, oracles.gat_shapes(case), oracles.gat, because)
+    model = case.model(student, "GAT")
+    out = check_model(model, case, oracles.gat_shapes(case), oracles.gat, because)
+    # Parameters of other shapes may well be right, but not where heads and features are confused.
+    confused = replace(case, heads=case.hidden, hidden=case.heads)
+    if case.heads == case.hidden or not (case.source != case.target).any():
+        return
+    for parameters in oracles.readings(model, oracles.gat_shapes(confused)):
+        if torch.allclose(out, oracles.gat(case, parameters, case.x), rtol=1e-9, atol=1e-9):
+            raise CheckFailure(
+                ("wrong", f"the first layer has {confused.heads} heads of {confused.hidden} features"),
+                ("expected", f"heads = {case.heads} of hidden = {case.hidden} features each"),
+            )
 
 
 @exercise("GAT", points=4)
