@@ -131,7 +131,7 @@ def echo_rows(count: int, generator: torch.Generator) -> Tensor:
     return torch.cat([symbols, told, torch.where(told == COPY, symbols, symbols.flip(1))], dim=1)
 
 
-DATE_STEPS = 180
+DATE_STEPS = 240
 DATE_LR = 0.007
 DATE_MAX_LEN = 20
 DATE_ENOUGH = 0.5
