@@ -54,3 +54,7 @@ class StudentError(Exception):
 def is_a_stub(error: NotImplementedError) -> bool:
     """Whether code that is still to be written raised it: torch's own, of what it lacks, say something."""
     return not str(error)
+
+
+# What a submission may raise that is no answer to a case: it is the same on any other.
+NO_ANSWER = (ModuleProblem, WorkerLost, NotImplementedError, SyntaxError)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from autograder.check import Check, Failure, read_check, share_points
+from autograder.errors import NO_ANSWER
 from autograder.results import CheckResult, Diagnosis, Status, by_exercise
 
 CHECK = pytest.StashKey[Check]()
@@ -90,7 +91,8 @@ class CheckPlugin:
         failure = run_live(check, pyfuncitem.obj, arguments(pyfuncitem), lambda: reach.student(check))
         if failure is not None:
             pyfuncitem.stash[FAILURE] = failure
-            pyfuncitem.stash[DIAGNOSIS] = self._diagnosis(check)
+            if not isinstance(failure.error, NO_ANSWER):
+                pyfuncitem.stash[DIAGNOSIS] = self._diagnosis(check)
             raise failure.error
         return True
 

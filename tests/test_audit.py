@@ -21,6 +21,7 @@ from autograder.audit.findings import (
     Findings,
     JudgedMutant,
     Kind,
+    Report,
     UnitFindings,
     Verdict,
 )
@@ -171,7 +172,7 @@ def test_a_strong_one_catches_all(strong: Audited) -> None:
     assert strong["scale"].surviving_mistakes == ()
     assert changes(strong["scale"], Verdict.SURVIVED) == set()
     assert strong["scale"].counts.is_on_target
-    assert strong.found.is_on_target
+    assert strong.found.counts.is_on_target
 
 
 def test_an_alternative_that_is_rejected_is_a_false_alarm(weak: Audited) -> None:
@@ -327,7 +328,27 @@ def test_bad_usage_is_one_sentence(
 def of(**verdicts: int) -> ExerciseFindings:
     mutant = Mutant("e", "m", "constant", "a = 1", "a = 2", 1, "")
     judged = [JudgedMutant(mutant, Verdict(name)) for name, count in verdicts.items() for _ in range(count)]
-    return ExerciseFindings("e", 0, (), (), tuple(judged), (), (), ())
+    return ExerciseFindings("e", 0, (), (), (), tuple(judged), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("named", "misnamed", "is_on_target"), [(19, 0, True), (18, 0, False), (19, 1, False)]
+)
+def test_reports_name_nineteen_mistakes_of_twenty_and_none_wrongly(
+    named: int, misnamed: int, is_on_target: bool
+) -> None:
+    right, other, none = (
+        Report("m", "", "m", True), Report("m", "", "n", False), Report("m", "", None, None)
+    )  # fmt: skip
+    reports = ([right] * named + [other] * misnamed + [none] * 20)[:20]
+    exercise = ExerciseFindings("e", 20, tuple(reports), (), (), (), (), (), ())
+    assert (exercise.counts.named, exercise.counts.misnamed) == (named, misnamed)
+    assert Findings((UnitFindings("toy", (exercise,)),), ()).is_on_target is is_on_target
+
+
+def test_a_report_is_judged_by_the_mistake_that_it_names(strong: Audited) -> None:
+    assert {report.is_right for report in strong["scale"].reports} == {None}  # this course has no tables
+    assert all("0 of" in report.text for report in strong["scale"].reports)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +385,7 @@ def test_the_readme_gets_the_totals_between_its_markers(tmp_path: Path) -> None:
     write_summary(readme, found)
     first = readme.read_text()
     assert first.startswith("# A\n\n<!-- audit -->\n| unit |")
-    assert "| toy | 0/0 | 2/2 | 0 | 0 | 100 % | 0 | 0 |\n" in first
+    assert "| toy | 0/0 | 0 | 2/2 | 0 | 0 | 100 % | 0 | 0 |\n" in first
     assert first.endswith("\n<!-- /audit -->\n\nB\n")
     assert "old" not in first
     write_summary(readme, found)

@@ -15,8 +15,9 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("grading needs Linux", allow_module_level=True)
 
-from autograder.course import DIAGNOSIS, Course, Unit
-from autograder.diagnosis.table import read_table
+from autograder.course import Course, Unit
+from autograder.diagnosis.fingerprint import Fingerprint
+from autograder.diagnosis.table import Probe
 from autograder.grading.session import GradingSession
 from autograder.mistakes import Mistake, apply, load_mistakes
 from autograder.results import CheckResult, Diagnosis, Status, UnitResult
@@ -48,6 +49,9 @@ class GradedUnit:
 
     def diagnosis(self, submission: Submission, exercise: str) -> Diagnosis | None:
         return self._session.diagnosis(submission, exercise)
+
+    def answers(self, submission: Submission, exercise: str) -> dict[Probe, Fingerprint | None]:
+        return self._session.answers(submission, exercise)
 
     def with_mistake(self, mistake: Mistake) -> Submission:
         wrong = apply(mistake, self.solution.sources[mistake.module])
@@ -154,7 +158,7 @@ def test_known_mistakes_are_named_by_their_answers(graded: GradedUnit) -> None:
 
 
 def test_a_known_mistake_is_named_on_a_students_machine_too(graded: GradedUnit, tmp_path: Path) -> None:
-    mistake = next(each for each in MISTAKES[graded.unit.name] if _is_in_public_table(graded, each))
+    mistake = next(each for each in MISTAKES[graded.unit.name] if _fails_in_public(graded, each))
     for module, source in graded.with_mistake(mistake).sources.items():
         (tmp_path / f"{module}.py").write_text(source)
     done = subprocess.run(
@@ -165,9 +169,9 @@ def test_a_known_mistake_is_named_on_a_students_machine_too(graded: GradedUnit, 
     assert f"known mistake  {mistake.name}" in done.stdout, done.stdout
 
 
-def _is_in_public_table(graded: GradedUnit, mistake: Mistake) -> bool:
-    table = read_table(graded.unit.public / DIAGNOSIS).get(mistake.exercise)
-    return table is not None and len(table.mistakes) > 1
+def _fails_in_public(graded: GradedUnit, mistake: Mistake) -> bool:
+    answers = graded.answers(graded.with_mistake(mistake), mistake.exercise)
+    return any(found for probe, found in answers.items() if probe.check.startswith("assignments/"))
 
 
 def test_grading_again_gives_the_same_result(graded: GradedUnit) -> None:

@@ -80,8 +80,9 @@ def character_bits(student: Any) -> float:
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, lr=corpus.LR)
     for tokens in corpus.char_batches("train")[: corpus.STEPS]:
-        logits, _ = expect_tuple(model(tokens[:, :-1]), 2, ("logits", "state"))
-        loss = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        inputs, following = tokens[:, :-1], tokens[:, 1:]
+        logits, _ = expect_tuple(model(inputs), 2, ("logits", "state"))
+        loss = F.cross_entropy(logits.transpose(1, 2), following)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, max_norm=1.0)

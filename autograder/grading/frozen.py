@@ -23,7 +23,7 @@ from autograder.checks.vacuity import Seen, watching
 from autograder.diagnosis.fingerprint import Fingerprint, fingerprint
 from autograder.diagnosis.probes import case_digest
 from autograder.diagnosis.table import Probe
-from autograder.errors import ModuleProblem, WorkerLost
+from autograder.errors import NO_ANSWER, ModuleProblem, WorkerLost
 from autograder.trials import FAILURES, Body, body_of, draw_cases, is_property, run_live
 from autograder.worker.client import TimeLimit
 from autograder.worker.links import (
@@ -46,9 +46,6 @@ MAX_SHRINK_SECONDS = 10.0
 
 # Replies a case that are known to pass: ways to compute differ in their last bits, and there are a few.
 MAX_KNOWN_ANSWERS = 32
-
-# What is the same on any case.
-NOT_SHRUNK = (ModuleProblem, WorkerLost, NotImplementedError, SyntaxError)
 
 
 class Told(Enum):
@@ -94,7 +91,7 @@ class FrozenCheck:
         if found is None:
             return Failure(self._seen.failure(), {}) if self._seen.is_vacuous else None
         i, failure = found
-        if told is not Told.SHRUNK or isinstance(failure.error, NOT_SHRUNK):
+        if told is not Told.SHRUNK or isinstance(failure.error, NO_ANSWER):
             return failure
         return self._shrink(remote, start=i) or failure
 
@@ -120,7 +117,7 @@ class FrozenCheck:
         failures = self._replay(remote) if self._prefetch is not None else self._record(remote)
         with contextlib.closing(failures):
             found = next(failures, None)
-            if found is None or told is Told.FIRST or isinstance(found[1].error, NOT_SHRUNK):
+            if found is None or told is Told.FIRST or isinstance(found[1].error, NO_ANSWER):
                 return found
             return min((found, *self._further(failures, remote)), key=lambda each: _size(each[1].case))
 
@@ -132,7 +129,7 @@ class FrozenCheck:
         end = time.monotonic() + MAX_SHRINK_SECONDS
         try:
             for i, failure in failures:
-                if isinstance(failure.error, NOT_SHRUNK):
+                if isinstance(failure.error, NO_ANSWER):
                     return  # another failure, and one that would come again
                 yield i, failure
                 if time.monotonic() > end:

@@ -14,7 +14,7 @@ from autograder.check import Check, Failure
 from autograder.course import DIAGNOSIS, Course, CourseError, Unit
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import ExerciseTable, Probe, read_table
-from autograder.errors import GraderBroken, ModuleProblem, WorkerLost
+from autograder.errors import NO_ANSWER, GraderBroken, ModuleProblem, WorkerLost
 from autograder.failures import failure_text, status_of
 from autograder.grading.frozen import FrozenCheck, Told
 from autograder.plugin import CHECK, arguments, assign_checks
@@ -90,6 +90,7 @@ class GradingLoop:
         lanes = {slow: self._reach(submission, unit) for slow in (False, True)}
         outcomes: dict[str, Failure | Skipped | None] = {}
         failed: set[str] = set()  # an exercise's first failure is shrunk: the others mostly have its cause
+        answering: set[str] = set()  # those of them that answered something
         diagnoses: dict[str, Diagnosis] = {}
         slow = _SlowLane(
             [
@@ -110,12 +111,15 @@ class GradingLoop:
                 else:
                     told = Told.SHRUNK
                 outcomes[check.id] = self._run(item, check, lanes[check.is_slow], told)
-                if isinstance(outcomes[check.id], Failure):
+                outcome = outcomes[check.id]
+                if isinstance(outcome, Failure):
                     failed.add(check.exercise)
+                    if not isinstance(outcome.error, NO_ANSWER):
+                        answering.add(check.exercise)
                     if exercise is not None:
                         break
             if exercise is None:
-                for name in failed:
+                for name in sorted(answering):
                     diagnosis = self._diagnose(unit, name, wanted, lanes[False])
                     if diagnosis is not None:
                         diagnoses[name] = diagnosis
