@@ -99,14 +99,14 @@ def test_a_forbidden_function_is_named(tmp_path, way):
 
 
 @pytest.mark.parametrize(
-    "short_cut",
+    ("short_cut", "way"),
     [
-        "Affine = nn.Linear",
-        "class Affine(nn.Linear):\n    pass",
-        "class Affine(nn.Linear):\n    def __init__(self, n, m):\n        super().__init__(n, m)",
+        ("Affine = nn.Linear", []),
+        ("class Affine(nn.Linear):\n    pass", []),
+        ("class Affine(nn.Linear):\n    pass", ["--worker"]),
+        ("class Affine(nn.Linear):\n    def __init__(self, n, m):\n        super().__init__(n, m)", []),
     ],
 )
-@WAYS
 def test_a_library_class_under_the_exercises_name_is_refused(tmp_path, way, short_cut):
     source = (TOY / "solutions/toy/layers.py").read_text()
     before, _, after = source.partition("class Affine")
