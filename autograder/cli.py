@@ -166,7 +166,7 @@ def diagnosis(
     Example: autograder diagnosis a3_attention
     """
     _require_worker()
-    from autograder.diagnosis.command import write_tables
+    from autograder.audit.tables import write_tables
 
     course = Course.find()
     write_tables(course, course.units if unit is None else (course.unit(unit),))

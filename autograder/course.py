@@ -6,7 +6,6 @@ Read by every command, also on a student's machine, where `solutions/` is absent
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.rules import Rules
+from autograder.toml_lists import read_toml
 
 MANIFEST = "unit.toml"
 DIAGNOSIS = "diagnosis.json"  # known mistakes, and what they answer
@@ -164,7 +164,7 @@ def course_files(folder: Path) -> list[Path]:
 
 def _read_unit(public: Path, hidden: Path) -> Unit:
     where = f"assignments/{public.name}/{MANIFEST}"
-    table = _read_toml(public / MANIFEST, where)
+    table = read_toml(public / MANIFEST, where, CourseError)
     _reject_unknown(table, {"title", "modules", "forbidden", "preload", "exercise"}, where)
     modules = _names(table, "modules", where)
     if not modules:
@@ -207,17 +207,6 @@ def _read_exercise(table: Mapping[str, Any], modules: tuple[str, ...], where: st
     if not isinstance(by_hand, bool):
         raise CourseError(f"{where}: 'by_hand' must be true or false, not {by_hand!r}.")
     return Exercise(name, module, minutes, by_hand, _forbidden(table, where))
-
-
-def _read_toml(path: Path, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CourseError(f"{where} cannot be read ({(error.strerror or str(error)).lower()}).") from None
-    except UnicodeDecodeError:
-        raise CourseError(f"{where} is not valid UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise CourseError(f"{where} is not valid TOML: {error}.") from None
 
 
 def _text(table: Mapping[str, Any], key: str, where: str) -> str:

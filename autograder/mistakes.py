@@ -19,14 +19,15 @@ the same text in a docstring or in another exercise does no harm.
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from autograder.course import CourseError
 from autograder.stubs import solution_regions
+from autograder.submission import Submission
+from autograder.toml_lists import read_entries
 
 REQUIRED = ("exercise", "name", "old", "new", "hint")
 KEYS = (*REQUIRED, "misses")
@@ -59,7 +60,7 @@ def load_mistakes(path: Path) -> list[Mistake]:
     Raises MistakeError at the first entry that is malformed or does not apply to its solution.
     """
     where = "/".join(path.parts[-3:])
-    table = _read_toml(path, where)
+    table = read_entries(path, "mistake", where, MistakeError)
     sources = _solutions(path.parent)
     mistakes: list[Mistake] = []
     names: set[tuple[str, str]] = set()
@@ -95,6 +96,12 @@ def apply(mistake: Mistake, source: str) -> str:
             f"{what}: the changed solution is not valid Python (line {error.lineno}: {error.msg})."
         ) from None
     return changed
+
+
+def mistaken(solution: Submission, mistake: Mistake) -> Submission:
+    """The unit's solution with the mistake made in it."""
+    wrong = apply(mistake, solution.sources[mistake.module])
+    return replace(solution, sources={**solution.sources, mistake.module: wrong})
 
 
 def _solution_spans(source: str, mistake: Mistake) -> Iterator[tuple[int, int]]:
@@ -149,20 +156,3 @@ def _read_mistake(entry: Mapping[str, Any], sources: Mapping[str, str], where: s
     except MistakeError as error:
         raise MistakeError(f"{where}: {error}") from None
     return mistake
-
-
-def _read_toml(path: Path, where: str) -> list[dict[str, Any]]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MistakeError(f"{where} cannot be read ({(error.strerror or str(error)).lower()}).") from None
-    except UnicodeDecodeError:
-        raise MistakeError(f"{where} is not valid UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise MistakeError(f"{where} is not valid TOML: {error}.") from None
-    for key in sorted(table.keys() - {"mistake"}):
-        raise MistakeError(f"{where}: unknown key {key!r}; every mistake is a table headed [[mistake]].")
-    entries = table.get("mistake", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise MistakeError(f"{where}: 'mistake' must be a list of tables, each headed [[mistake]].")
-    return entries

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograder.audit.tables import build_tables
 from autograder.checks import CheckFailure, assert_close, note
 from autograder.course import DIAGNOSIS, Course
-from autograder.diagnosis.build import build_tables
 from autograder.diagnosis.fingerprint import Fingerprint, fingerprint
 from autograder.diagnosis.probes import case_digest, choose_probes
 from autograder.diagnosis.table import ExerciseTable, Probe, known_mistake, read_table, table_text

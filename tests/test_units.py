@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from autograder.course import Course, Unit
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import Probe
 from autograder.grading.session import GradingSession
-from autograder.mistakes import Mistake, apply, load_mistakes
+from autograder.mistakes import Mistake, load_mistakes, mistaken
 from autograder.results import CheckResult, Diagnosis, Status, UnitResult
 from autograder.submission import Submission, read_submission
 
@@ -54,8 +53,7 @@ class GradedUnit:
         return self._session.answers(submission, exercise)
 
     def with_mistake(self, mistake: Mistake) -> Submission:
-        wrong = apply(mistake, self.solution.sources[mistake.module])
-        return replace(self.solution, sources={**self.solution.sources, mistake.module: wrong})
+        return mistaken(self.solution, mistake)
 
 
 # No test has `graded` among its own parameters: pytest would open a unit's session anew for each of them.

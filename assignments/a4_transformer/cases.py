@@ -413,22 +413,3 @@ def _cases(
         perm=draw(permutations(steps)),
         at=draw(st.integers(1 if steps > 1 else 0, steps - 1)),
     )
-
-
-def expect_dropout(module: nn.Module, call: Callable[[], Any]) -> None:
-    """Some calls in `train()` mode differ, wherever the module drops something; in `eval()` none do."""
-    module.train()
-    training = [call() for _ in range(4)]
-    module.eval()
-    resting = [call() for _ in range(2)]
-    for out in (*training, *resting):
-        note(expect_no_nan(out), "output")
-    for mode, (first, *others), random in (("train", training, True), ("eval", resting, False)):
-        if all(torch.equal(first, other) for other in others) == random:
-            raise CheckFailure(
-                (
-                    "wrong",
-                    f"{len(others) + 1} calls in {mode}() mode are {'all' if random else 'not'} the same",
-                ),
-                ("expected", "dropout, whose rate is 0.5 here, is random in train() and off in eval()"),
-            )

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from assignments.a4_transformer.cases import HUGE, LARGE, block_cases, expect_dropout, stack_cases
+from assignments.a4_transformer.cases import HUGE, LARGE, block_cases, stack_cases
 from autograder.checks import (
     CheckFailure,
     assert_close,
     check_causal,
+    check_dropout,
     check_ignores,
     check_permutation_equivariance,
     exercise,
@@ -180,9 +181,9 @@ def check_own_weights(student, case):
             )
 
 
-def check_dropout(student, case):
+def check_block_dropout(student, case):
     module = case.module(student)
-    expect_dropout(module, lambda: case.run(module))
+    check_dropout(module, lambda: case.run(module))
 
 
 def check_heads(student, name, sizes):
@@ -234,7 +235,7 @@ def test_each_sub_layer_of_an_encoder_block_has_weights_and_a_norm_of_its_own(st
 @settings(max_examples=4)
 @given(case=block_cases("EncoderBlock", dropout=0.5, min_steps=3))
 def test_dropout_of_an_encoder_block_is_random_in_training_only(student, case):
-    check_dropout(student, case)
+    check_block_dropout(student, case)
 
 
 @exercise("EncoderBlock", points=8)
@@ -283,7 +284,7 @@ def test_each_sub_layer_of_a_decoder_block_has_weights_and_a_norm_of_its_own(stu
 @settings(max_examples=4)
 @given(case=block_cases("DecoderBlock", dropout=0.5, min_steps=3))
 def test_dropout_of_a_decoder_block_is_random_in_training_only(student, case):
-    check_dropout(student, case)
+    check_block_dropout(student, case)
 
 
 @exercise("DecoderBlock", points=8)
@@ -326,7 +327,7 @@ def test_each_layer_of_an_encoder_has_weights_and_norms_of_its_own(student, case
 @settings(max_examples=4)
 @given(case=stack_cases("Encoder", dropout=0.5, min_steps=3))
 def test_dropout_of_an_encoder_is_random_in_training_only(student, case):
-    check_dropout(student, case)
+    check_block_dropout(student, case)
 
 
 @exercise("Decoder", points=5)
@@ -361,4 +362,4 @@ def test_each_layer_of_a_decoder_has_weights_and_norms_of_its_own(student, case)
 @settings(max_examples=4)
 @given(case=stack_cases("Decoder", dropout=0.5, min_steps=3))
 def test_dropout_of_a_decoder_is_random_in_training_only(student, case):
-    check_dropout(student, case)
+    check_block_dropout(student, case)

@@ -118,6 +118,19 @@ def expect_ids(got, expected, because):
         raise CheckFailure(("expected", str(expected)), ("got", str(got)), because=because)
 
 
+def expect_all_or_nothing(ids, language, because):
+    """No ids where eos comes at once, and `max_len` where it never does."""
+    ends = language.greedy == []
+    expected = 0 if ends else language.max_len
+    if len(ids) != expected:
+        when = "at once" if ends else "never"
+        raise CheckFailure(
+            ("expected", f"{expected} ids, since eos ({language.eos}) comes {when}"),
+            ("got", str(ids)),
+            because=because,
+        )
+
+
 @exercise("greedy_decode", points=4)
 @given(max_len=st.integers(1, 5))
 def test_a_text_by_hand(student, max_len):
@@ -137,17 +150,7 @@ def test_every_token_is_the_likeliest_after_the_whole_prefix(student, language):
 @given(language=languages(endings=("at once", "never")))
 def test_eos_at_once_leaves_nothing_and_no_eos_goes_on_to_max_len(student, language):
     ids = greedily(student, language)
-    ends = language.greedy == []
-    expected = 0 if ends else language.max_len
-    if len(ids) != expected:
-        raise CheckFailure(
-            (
-                "expected",
-                f"{expected} ids, since eos ({language.eos}) comes {'at once' if ends else 'never'}",
-            ),
-            ("got", str(ids)),
-            because=f"max_len is {language.max_len}",
-        )
+    expect_all_or_nothing(ids, language, f"max_len is {language.max_len}")
 
 
 @exercise("beam_search", points=8)
@@ -194,17 +197,8 @@ def test_eos_at_once_leaves_nothing_and_without_eos_there_are_max_len_tokens(
     student, language, beam, length_penalty
 ):
     ids = SearchCase(language, beam, length_penalty, []).search(student)
-    ends = language.greedy == []
-    expected = 0 if ends else language.max_len
-    if len(ids) != expected:
-        raise CheckFailure(
-            (
-                "expected",
-                f"{expected} ids, since eos ({language.eos}) comes {'at once' if ends else 'never'}",
-            ),
-            ("got", str(ids)),
-            because=f"beam {beam}, length_penalty {length_penalty:g}, max_len {language.max_len}",
-        )
+    because = f"beam {beam}, length_penalty {length_penalty:g}, max_len {language.max_len}"
+    expect_all_or_nothing(ids, language, because)
 
 
 @exercise("beam_search", points=8)

@@ -462,25 +462,6 @@ def expect_reach(model: Callable[[Tensor, Tensor], Tensor], case: PathCase, hops
             )
 
 
-def expect_dropout(model: nn.Module, call: Callable[[], Tensor]) -> None:
-    """Some calls in `train()` mode differ, wherever the model drops something; in `eval()` none do."""
-    model.train()
-    training = [call() for _ in range(6)]
-    model.eval()
-    resting = [call() for _ in range(2)]
-    for out in (*training, *resting):
-        note(expect_no_nan(out), "output")
-    for mode, (first, *others), random in (("train", training, True), ("eval", resting, False)):
-        if all(torch.equal(first, other) for other in others) == random:
-            raise CheckFailure(
-                (
-                    "wrong",
-                    f"{len(others) + 1} calls in {mode}() mode are {'all' if random else 'not'} the same",
-                ),
-                ("expected", "dropout is random in train() and off in eval()"),
-            )
-
-
 def _loaded(layer: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     layer = layer.double()
     layer.load_state_dict(state)

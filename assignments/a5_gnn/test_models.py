@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from assignments.a5_gnn.cases import (
     auto_encoder_cases,
     batch_cases,
-    expect_dropout,
     expect_reach,
     model_cases,
     negative_cases,
@@ -22,6 +21,7 @@ from autograder.checks import (
     assert_shape,
     assert_unchanged,
     check_deterministic_under_generator,
+    check_dropout,
     check_gradients,
     check_permutation_invariance,
     exercise,
@@ -52,7 +52,7 @@ def test_two_convolutions_reach_two_edges_far(student, case):
 @given(case=model_cases(dropout=0.5, lively=True))
 def test_dropout_of_a_gcn_is_random_in_training_only(student, case):
     model = case.model(student, "GCN")
-    expect_dropout(model, lambda: model(case.x, case.edge_index))
+    check_dropout(model, lambda: model(case.x, case.edge_index))
 
 
 @exercise("GCN", points=4)
@@ -78,7 +78,7 @@ def test_two_attention_layers_reach_two_edges_far(student, case):
 @given(case=model_cases(dropout=0.5, lively=True))
 def test_dropout_of_a_gat_is_random_in_training_only(student, case):
     model = case.model(student, "GAT")
-    expect_dropout(model, lambda: model(case.x, case.edge_index))
+    check_dropout(model, lambda: model(case.x, case.edge_index))
 
 
 @exercise("GAT", points=4)

@@ -15,7 +15,6 @@ changed in the same way are one entry. An entry that matches no mutant any more 
 from __future__ import annotations
 
 import textwrap
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 
 from autograder.audit.mutants import Mutant
 from autograder.course import CourseError
+from autograder.toml_lists import read_entries
 
 EQUIVALENTS = "equivalents.toml"
 KEYS = ("exercise", "before", "after", "reason")
@@ -53,7 +53,8 @@ def load_equivalents(path: Path, mutants: Iterable[Mutant]) -> list[Equivalent]:
     where = "/".join(path.parts[-3:])
     known = {(mutant.exercise, mutant.before, mutant.after) for mutant in mutants}
     equivalents: list[Equivalent] = []
-    for number, entry in enumerate(_read_toml(path, where), 1):
+    entries = read_entries(path, "equivalent", where, EquivalentError) if path.exists() else []
+    for number, entry in enumerate(entries, 1):
         equivalent = _read_equivalent(entry, f"{where}: equivalent {number}")
         key = (equivalent.exercise, equivalent.before, equivalent.after)
         if key not in known:
@@ -78,22 +79,3 @@ def _read_equivalent(entry: dict[str, Any], where: str) -> Equivalent:
             raise EquivalentError(f"{where}: {key!r} must be a text that is not empty, not {value!r}.")
     lines = {key: textwrap.dedent(entry[key]).strip() for key in KEYS}
     return Equivalent(**lines)
-
-
-def _read_toml(path: Path, where: str) -> list[dict[str, Any]]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise EquivalentError(f"{where} cannot be read ({(error.strerror or str(error)).lower()}).") from None
-    except UnicodeDecodeError:
-        raise EquivalentError(f"{where} is not valid UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise EquivalentError(f"{where} is not valid TOML: {error}.") from None
-    for key in sorted(table.keys() - {"equivalent"}):
-        raise EquivalentError(f"{where}: unknown key {key!r}; every entry is a table headed [[equivalent]].")
-    entries = table.get("equivalent", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise EquivalentError(f"{where}: 'equivalent' must be a list of tables, each headed [[equivalent]].")
-    return entries

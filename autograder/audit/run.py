@@ -13,7 +13,7 @@ from autograder.audit.findings import Kind
 from autograder.audit.mutants import Mutant, mutants
 from autograder.course import Course, CourseError, Unit
 from autograder.grading.processes import Failed, Grader, Pool
-from autograder.mistakes import Mistake, apply, load_mistakes
+from autograder.mistakes import Mistake, load_mistakes, mistaken
 from autograder.results import CheckResult, Diagnosis
 from autograder.submission import Submission, read_submission
 
@@ -83,17 +83,18 @@ def tasks(plans: list[UnitPlan]) -> list[Task]:
     """All that the plans name, what takes long first: a process then is not left alone with it at the end."""
     found: list[Task] = []
     for each in plans:
-        name, wrong = each.unit.name, functools.partial(_with, each.solution)
+        name = each.unit.name
         for i, submission in enumerate(each.styles.values()):
             found.append(Task(Kind.ALTERNATIVES, name, i, None, submission))
         if each.stub is not None:
             found.append(Task(Kind.STUBS, name, 0, None, each.stub))
         for i, mistake in enumerate(each.mistakes):
-            source = apply(mistake, each.solution.sources[mistake.module])
-            submission = wrong(f"{mistake.exercise}: {mistake.name}", mistake.module, source)
+            title = f"{mistake.exercise}: {mistake.name}"
+            submission = replace(mistaken(each.solution, mistake), student=title)
             found.append(Task(Kind.MISTAKES, name, i, None, submission))
         for i, mutant in enumerate(each.mutants):
-            submission = wrong(mutant.id, mutant.module, mutant.source)
+            sources = {**each.solution.sources, mutant.module: mutant.source}
+            submission = replace(each.solution, student=mutant.id, sources=sources)
             found.append(Task(Kind.MUTANTS, name, i, mutant.exercise, submission))
     return sorted(found, key=lambda task: (task.kind is Kind.MUTANTS, task.unit))
 
@@ -169,7 +170,3 @@ def _read_solution(course: Course, unit: Unit) -> Submission:
     for problem in solution.problems.values():
         raise CourseError(f"solutions/{unit.name}: {problem}")
     return solution
-
-
-def _with(solution: Submission, name: str, module: str, source: str) -> Submission:
-    return replace(solution, student=name, sources={**solution.sources, module: source})

@@ -13,7 +13,7 @@ from autograder.course import DIAGNOSIS
 from autograder.diagnosis.fingerprint import fingerprint
 from autograder.diagnosis.probes import case_digest
 from autograder.diagnosis.table import read_table
-from autograder.errors import ModuleProblem, WorkerLost
+from autograder.errors import NO_ANSWER
 from autograder.results import Diagnosis
 from autograder.trials import Body, body_of, draw_cases
 
@@ -49,6 +49,6 @@ def diagnose(folder: Path, exercise: str, checks: Mapping[str, RunnableCheck]) -
                     return None
                 arguments = {**check.fixtures, **drawn[probe.case], "student": check.student()}
                 prints.append(fingerprint(body_of(check.test), arguments))
-    except (NotImplementedError, ModuleProblem, WorkerLost):
+    except NO_ANSWER:
         return None
     return table.diagnose(prints)

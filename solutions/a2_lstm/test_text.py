@@ -21,6 +21,8 @@ from autograder.checks import (
     assert_unchanged,
     check_batch_independence,
     check_layouts,
+    check_parameter_dtypes,
+    check_parameter_slopes,
     check_pure,
     check_training_steps,
     exercise,
@@ -29,10 +31,7 @@ from autograder.checks import (
     expect_outputs,
     expect_tensor,
     generator,
-    gradients,
     note,
-    tolerance,
-    weights_like,
 )
 from solutions.a2_lstm import oracles
 
@@ -78,42 +77,6 @@ def test_a_padded_table_of_integers_from_lists_that_are_left_alone(student, case
 def test_it_pads_with_zero_where_nothing_else_is_said(student, case):
     tokens, _ = expect_outputs(student.collate(case.sequences), ("tokens", "lengths"))
     assert_close(tokens, oracles.pad_rows(case.ids, 0)[0], what="tokens", dims="batch time")
-
-
-def expect_slopes(model, call, what, epsilon=1e-5):
-    """Autograd's gradient by all parameters is the slope along a direction of all of them together."""
-    parameters = list(model.parameters())
-    directions = [weights_like(p, turn) for turn, p in enumerate(parameters)]
-    here = expect_tensor(call(model), what=what)
-    weights, grads = weights_like(here), gradients(here, parameters)
-    ends = []
-    for step in (epsilon, -2 * epsilon):
-        with torch.no_grad():
-            for p, direction in zip(parameters, directions, strict=True):
-                p += step * direction
-            ends.append((expect_tensor(call(model), what=what) * weights).sum())
-    along = sum((grad * direction).sum() for grad, direction in zip(grads, directions, strict=True))
-    assert_close(
-        along,
-        (ends[0] - ends[1]) / (2 * epsilon),
-        what="the gradient by all parameters, along a random direction",
-        because=f"that is ({what}(p + εu) - {what}(p - εu)) / 2ε",
-        rtol=1e-6,
-    )
-
-
-def expect_any_dtype(model, call, what):
-    """Results of `model` in float32 and bfloat16 have its dtype, and about the values of float64."""
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(p.to(torch.bfloat16))  # so that only the computing differs
-    for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        got = expect_tensor(call(model.to(dtype)), what=what).detach()
-        if dtype == torch.float64:
-            exact = got
-            note(expect_no_nan(exact, what=what), what)
-        because = f"the parameters are {dtype}"
-        assert_close(got, exact.to(dtype), what=what, because=because, rtol=tolerance(dtype, terms=16))
 
 
 @exercise("SentimentClassifier", points=7)
@@ -171,8 +134,8 @@ def test_gradients_of_the_parameters_and_logits_in_any_dtype(student, case):
     model = case.model(student).eval()
     # Without the padding's id among real tokens: nn.Embedding may give that one no gradient (padding_idx).
     tokens = torch.where(case.tokens == case.pad, (case.pad + 1) % case.vocab_size, case.tokens)
-    expect_slopes(model, lambda model: model(tokens, case.lengths), "logits")
-    expect_any_dtype(model, lambda model: model(tokens, case.lengths), "logits")
+    check_parameter_slopes(model, lambda: model(tokens, case.lengths), what="logits", rtol=1e-6)
+    check_parameter_dtypes(model, lambda: model(tokens, case.lengths), what="logits")
 
 
 @exercise("fit", points=8)
@@ -252,8 +215,8 @@ def test_texts_are_apart_and_left_alone(student, case):
 def test_gradients_of_the_parameters_and_logits_of_every_step_in_any_dtype(student, case):
     model, steps = case.model(student).eval(), case.tokens.shape[1]
     case.expect_logits(model(case.tokens), steps)
-    expect_slopes(model, lambda model: model(case.tokens)[0], "logits")
-    expect_any_dtype(model, lambda model: model(case.tokens)[0], "logits")
+    check_parameter_slopes(model, lambda: model(case.tokens)[0], what="logits", rtol=1e-6)
+    check_parameter_dtypes(model, lambda: model(case.tokens)[0], what="logits")
 
 
 @exercise("generate", points=5)

@@ -23,15 +23,13 @@ from autograder.checks import (
     assert_unchanged,
     check_batch_independence,
     check_layouts,
+    check_parameter_dtypes,
+    check_parameter_slopes,
     check_pure,
     exercise,
-    expect_no_nan,
     expect_outputs,
-    expect_tensor,
     generator,
-    gradients,
     note,
-    tolerance,
     weights_like,
 )
 
@@ -93,7 +91,7 @@ def test_gradients_of_a_transformer_and_its_logits_in_any_dtype(student, case):
     model = case.model(student)
     case.expect_logits(model(case.src, case.tgt_in))
     expect_slopes(model, lambda: model(case.src, case.tgt_in), case)
-    expect_any_dtype(model, lambda: model(case.src, case.tgt_in))
+    check_parameter_dtypes(model, lambda: model(case.src, case.tgt_in), what="logits")
 
 
 @exercise("Transformer", points=11)
@@ -154,7 +152,7 @@ def test_gradients_of_a_gpt_and_its_logits_in_any_dtype(student, case):
     model = case.model(student)
     case.expect_logits(model(case.tokens))
     expect_slopes(model, lambda: model(case.tokens), case)
-    expect_any_dtype(model, lambda: model(case.tokens))
+    check_parameter_dtypes(model, lambda: model(case.tokens), what="logits")
 
 
 @exercise("GPT", points=14)
@@ -231,45 +229,15 @@ def test_targets_are_left_alone_however_they_lie(student, tokens):
 
 
 def expect_slopes(model, call, case):
-    """The gradient of `call` by all parameters together is its slope; every weight of a layer has a part."""
-    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    grads = gradients(call(), list(named.values()))
-    weights = weights_like(call())
-    directions = [weights_like(p, turn) for turn, p in enumerate(named.values(), start=1)]
-    ends, epsilon = [], 1e-5
-    for step in (epsilon, -2 * epsilon):
-        with torch.no_grad():
-            for p, direction in zip(named.values(), directions, strict=True):
-                p += step * direction
-            ends.append((expect_tensor(call(), what="logits") * weights).sum())
-    assert_close(
-        sum((grad * direction).sum() for grad, direction in zip(grads, directions, strict=True)),
-        (ends[0] - ends[1]) / (2 * epsilon),
-        what="the gradient by all parameters, along a random direction",
-        because="that is (logits(p + εu) - logits(p - εu)) / 2ε",
-        rtol=1e-4,
-    )
-    for (name, p), grad in zip(named.items(), grads, strict=True):
+    """Gradients by parameters are slopes, and every weight of a layer has a part in the logits."""
+    shapes = {name: p.shape for name, p in model.named_parameters()}
+    for name, grad in check_parameter_slopes(model, call, what="logits", rtol=1e-4).items():
         # What has no more than d_model numbers may be the bias of keys, which softmax takes away again, in
         # whatever shape; positions may be of another kind.
-        if p.numel() > case.d_model and case.max_len not in p.shape and not (grad.abs() > SEEN).any():
+        if grad.numel() > case.d_model and case.max_len not in shapes[name] and not (grad.abs() > SEEN).any():
             raise CheckFailure(
                 ("wrong", f"{name} has no part in the logits"),
                 ("expected", "a gradient"),
                 ("got", "zeros"),
                 because="every layer and sub-layer is computed",
             )
-
-
-def expect_any_dtype(model, call):
-    """Logits in float32 and bfloat16 have that dtype, and about the values of float64."""
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(p.to(torch.bfloat16))  # so that only the computing differs
-    for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        model.to(dtype)
-        got = expect_no_nan(call(), what="logits").detach()
-        if dtype == torch.float64:
-            exact = got
-        because = f"the parameters are {dtype}"
-        assert_close(got, exact.to(dtype), what="logits", because=because, rtol=tolerance(dtype, terms=16))

@@ -14,6 +14,11 @@ from autograder.checks.properties.calls import (
 from autograder.checks.properties.cost import check_cost_in_proportion
 from autograder.checks.properties.gradients import check_gradcheck, check_gradients
 from autograder.checks.properties.masking import check_causal, check_ignores
+from autograder.checks.properties.models import (
+    check_dropout,
+    check_parameter_dtypes,
+    check_parameter_slopes,
+)
 from autograder.checks.properties.permutation import (
     check_permutation_equivariance,
     check_permutation_invariance,
@@ -25,11 +30,14 @@ __all__ = [
     "check_causal",
     "check_cost_in_proportion",
     "check_deterministic_under_generator",
+    "check_dropout",
     "check_dtype_and_device",
     "check_gradcheck",
     "check_gradients",
     "check_ignores",
     "check_layouts",
+    "check_parameter_dtypes",
+    "check_parameter_slopes",
     "check_permutation_equivariance",
     "check_permutation_invariance",
     "check_pure",

@@ -1,18 +1,23 @@
-"""Makes a unit's tables of known mistakes, by running each mistake on the cases of its exercise's checks."""
+"""`autograder diagnosis`: tables of known mistakes, made by running each on the cases of its exercise."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from autograder.course import DIAGNOSIS, CourseError, Unit
+from rich.console import Console
+from rich.status import Status
+
+from autograder.course import DIAGNOSIS, Course, CourseError, Unit
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.probes import ENOUGH, Answers, choose_probes
 from autograder.diagnosis.table import ExerciseTable, Probe, known_mistake, table_text
 from autograder.errors import WorkerLost
 from autograder.grading.session import GradingSession
-from autograder.mistakes import Mistake, apply, load_mistakes
+from autograder.mistakes import Mistake, load_mistakes, mistaken
 from autograder.submission import Submission, read_submission
 
 PUBLIC = "assignments/"
@@ -27,6 +32,19 @@ class UnitTables:
     problems: tuple[str, ...]
 
 
+def write_tables(course: Course, units: tuple[Unit, ...]) -> None:
+    """Make the tables of `units` anew and say what they cannot tell."""
+    console = Console(stderr=True)
+    for unit in units:
+        with console.status(unit.name) as status, GradingSession(course, (unit.name,)) as session:
+            tables = build_tables(session, unit, partial(_show, status))
+        for path, text in tables.texts.items():
+            print(f"{_state(path, text)}  {path.relative_to(course.root)}")
+            path.write_text(text, encoding="utf-8")
+        for problem in tables.problems:
+            print(f"  {problem}", file=sys.stderr)
+
+
 def build_tables(session: GradingSession, unit: Unit, on_mistake: Callable[[Mistake], None]) -> UnitTables:
     """Run every mistake of `unit`. Raises CourseError where the course holds no solutions to make them in."""
     if unit.hidden is None:
@@ -36,7 +54,7 @@ def build_tables(session: GradingSession, unit: Unit, on_mistake: Callable[[Mist
     problems = []
     solution = read_submission(unit.hidden, unit.modules, "solution", unit.name)
     for exercise in unit.exercises:
-        mine = {each: _submission(solution, each) for each in mistakes if each.exercise == exercise.name}
+        mine = {each: mistaken(solution, each) for each in mistakes if each.exercise == exercise.name}
         answers[exercise.name], unknown = _answers(session, exercise.name, mine, on_mistake)
         problems += unknown
     tables: dict[str, ExerciseTable] = {}
@@ -82,11 +100,6 @@ def _answers(
     return dict(answers), problems
 
 
-def _submission(solution: Submission, mistake: Mistake) -> Submission:
-    wrong = apply(mistake, solution.sources[mistake.module])
-    return replace(solution, sources={**solution.sources, mistake.module: wrong})
-
-
 def _table(answers: Mapping[Mistake, Answers]) -> tuple[ExerciseTable, list[str]]:
     """The table of one exercise, and the mistakes that it takes for others with another hint."""
     probes = choose_probes({mistake.name: found for mistake, found in answers.items()})
@@ -107,3 +120,13 @@ def _public(answers: Answers) -> dict[Probe, Fingerprint | None]:
 
 def _name(mistake: Mistake) -> str:
     return f"{mistake.exercise}: {mistake.name!r}"
+
+
+def _show(status: Status, mistake: Mistake) -> None:
+    status.update(f"{mistake.exercise}: {mistake.name}")
+
+
+def _state(path: Path, text: str) -> str:
+    if not path.exists():
+        return "new      "
+    return "unchanged" if path.read_text(encoding="utf-8") == text else "changed  "
