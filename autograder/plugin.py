@@ -10,6 +10,7 @@ Tests without the `exercise` mark are left alone.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,27 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def student() -> None:
     """The submission's module under test; the engine puts it in place for each case."""
+
+
+@dataclass(frozen=True)
+class FailureSummary:
+    """What pytest's list of failures at the end says of one, wherever it does not shorten the text itself."""
+
+    message: str
+
+
+class FailureRepr:
+    """A failure text, as pytest wants to be given it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.reprcrash = FailureSummary(text.partition("\n")[0])
+
+    def toterminal(self, terminal: Any) -> None:
+        terminal.line(self._text)
+
+    def __str__(self) -> str:
+        return self._text
 
 
 class CheckPlugin:
@@ -114,7 +136,7 @@ class CheckPlugin:
             files, diagnosis = self._opened_reach().files(check), item.stash.get(DIAGNOSIS, None)
             text = failure_text(check, failure, files, diagnosis)
             if not self._wants_traceback:
-                report.longrepr = text
+                report.longrepr = FailureRepr(text)  # type: ignore[assignment]  # pytest's own class is private
                 report.sections = [s for s in report.sections if not s[0].startswith("Hypothesis")]
         self._results.setdefault(check.unit, []).append(CheckResult(check.id, check.exercise, status, text))
         return report

@@ -16,14 +16,14 @@ CHECKS = ["assignments/toy", "solutions/toy/test_layers.py"]
 WAYS = pytest.mark.parametrize("way", [[], ["--worker"]], ids=["in this process", "in the worker"])
 
 
-def run_pytest(*options: str, cwd: Path = TOY) -> subprocess.CompletedProcess[str]:
+def run_pytest(*options: str, cwd: Path = TOY, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
         cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "NO_COLOR": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "NO_COLOR": "1", **environment},
     )
 
 
@@ -66,6 +66,15 @@ def test_a_wrong_result_is_told_on_the_smallest_case(tmp_path, way):
     assert "scale · scales every element   0 of 1 point\n  smallest case  n 3  factor 1.0\n" in done.stdout
     assert "expected       [1.0, 2.0, 3.0]" in done.stdout
     assert "got            [2.0, 3.0, 4.0]" in done.stdout
+
+
+def test_a_failure_is_told_once_also_where_pytest_shortens_nothing(tmp_path):
+    source = (TOY / "solutions/toy/arith.py").read_text().replace("x * factor", "x + factor")
+    folder = write(tmp_path / "wrong", arith=source)
+    done = run_pytest("assignments/toy", "--submission", str(folder), "-rf", CI="true")
+    assert "FAILED" in done.stdout
+    assert done.stdout.count("scales every element   0 of") == 2, done.stdout  # also in the list at the end
+    assert done.stdout.count("smallest case  n 1  factor 1.0") == 1
 
 
 @WAYS
