@@ -9,7 +9,7 @@ Tests without the `exercise` mark are left alone.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="check the modules in DIR instead of those under assignments/",
     )
     group.addoption("--exercise", metavar="NAME", help="run only the checks of this exercise")
+    group.addoption("--quick", action="store_true", help="leave out the checks that train a model")
     group.addoption("--worker", action="store_true", help="reach the submission through the sandboxed worker")
 
 
@@ -94,13 +95,16 @@ class CheckPlugin:
         """Read the marks, share the points, and make the cases depend on nothing but the check."""
         self._points = assign_checks(items, self._config.rootpath)
         self._items = {item.stash[CHECK].id: item for item in items if CHECK in item.stash}
-        wanted = self._config.getoption("exercise")
-        if wanted is not None:
-            others = [
-                item for item in items if CHECK not in item.stash or item.stash[CHECK].exercise != wanted
-            ]
-            items[:] = [item for item in items if item not in others]
-            self._config.hook.pytest_deselected(items=others)
+        exercise, quick = self._config.getoption("exercise"), self._config.getoption("quick")
+        if exercise is not None:
+            self._keep(items, lambda check: check is not None and check.exercise == exercise)
+        if quick:
+            self._keep(items, lambda check: check is None or not check.is_slow)
+
+    def _keep(self, items: list[pytest.Item], wanted: Callable[[Check | None], bool]) -> None:
+        others = [item for item in items if not wanted(item.stash.get(CHECK, None))]
+        items[:] = [item for item in items if item not in others]
+        self._config.hook.pytest_deselected(items=others)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
