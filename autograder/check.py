@@ -16,7 +16,7 @@ DEFAULT_SECONDS = 4.0
 @dataclass(frozen=True)
 class Check:
     """`points` is the exercise's total; `share` of it hangs on this check. `seconds` is what one
-    call of the submission may take in CPU time."""
+    call of the submission may take in CPU time. A check of device parity runs cases of the others."""
 
     id: str
     exercise: str
@@ -26,6 +26,11 @@ class Check:
     unit: str
     seconds: float
     share: float = 0.0
+    is_parity: bool = False
+
+    @property
+    def is_public(self) -> bool:
+        return self.id.startswith("assignments/")
 
     @property
     def is_slow(self) -> bool:
@@ -67,10 +72,22 @@ def read_check(item: pytest.Item) -> Check | None:
         raise pytest.UsageError(f"{where}: the file of a check is named test_<module>.py.")
     function = getattr(item, "originalname", item.name)
     variant = item.name[len(function) :].strip("[]")
-    law = function.removeprefix("test_").replace("_", " ") + (f" ({variant})" if variant else "")
+    law = getattr(item, "law", None)
+    is_parity = law is not None
+    if law is None:
+        law = function.removeprefix("test_").replace("_", " ") + (f" ({variant})" if variant else "")
     # public and hidden files have the same name: the folder above the unit tells them apart
     check_id = f"{path.parent.parent.name}/{path.parent.name}/{path.name}::{item.name}"
-    return Check(check_id, mark.args[0], float(points), law, path.stem[5:], path.parent.name, float(seconds))
+    return Check(
+        check_id,
+        mark.args[0],
+        float(points),
+        law,
+        module=path.stem[5:],
+        unit=path.parent.name,
+        seconds=float(seconds),
+        is_parity=is_parity,
+    )
 
 
 def share_points(checks: Iterable[Check]) -> tuple[dict[str, Check], dict[str, float]]:

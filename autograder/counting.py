@@ -1,7 +1,8 @@
-"""Counts what a computation costs: no clock, so the same number on every machine.
+"""Counts what a computation costs: no clock, so the same numbers on every machine.
 
-What counts is the elements of the floating-point tensors that operations make. A view makes none, and
-indices and masks are not counted: a Python loop that selects by a mask is slow, but does no more arithmetic.
+The work is the elements of the floating-point tensors that operations make. A view makes none. Indices and
+masks are counted apart: a Python loop that selects by a mask is slow, but does no more arithmetic. So are
+operations: a loop dispatches more of them than one product, for the same work.
 """
 
 from __future__ import annotations
@@ -17,11 +18,17 @@ from torch.utils._pytree import tree_leaves
 
 
 class Counter(TorchDispatchMode):
-    """While it is entered, `elements` grows by what is made."""
+    """While it is entered, it counts what is made.
+
+    `elements` are those of floating-point tensors, `discrete` those of integers and booleans (indices and
+    masks), `operations` the dispatched operations, views too.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.elements = 0
+        self.discrete = 0
+        self.operations = 0
         self.is_paused = False
 
     def __torch_dispatch__(
@@ -29,11 +36,19 @@ class Counter(TorchDispatchMode):
     ) -> Any:
         result = function(*args, **(kwargs or {}))
         if not self.is_paused:
+            self.operations += 1
             there = {_storage(x) for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)}
             for x in tree_leaves(result):
-                if isinstance(x, torch.Tensor) and x.is_floating_point() and _storage(x) not in there:
-                    self.elements += x.numel() if x.layout is torch.strided else x._nnz()
+                if isinstance(x, torch.Tensor) and _storage(x) not in there:
+                    self._made(x)
         return result
+
+    def _made(self, x: torch.Tensor) -> None:
+        size = x.numel() if x.layout is torch.strided else x._nnz()
+        if x.is_floating_point() or x.is_complex():
+            self.elements += size
+        else:
+            self.discrete += size
 
 
 _COUNTER: ContextVar[Counter | None] = ContextVar("_COUNTER", default=None)
@@ -41,7 +56,10 @@ _COUNTER: ContextVar[Counter | None] = ContextVar("_COUNTER", default=None)
 
 @contextmanager
 def counting() -> Iterator[Counter]:
-    """Count what is computed within, in this process or in a worker on its behalf."""
+    """Count what is computed within, in this process or in a worker on its behalf.
+
+    In a worker that is what calls of the submission do, not a later `backward` through what they returned.
+    """
     counter = Counter()
     token = _COUNTER.set(counter)
     try:

@@ -50,7 +50,8 @@ class Unit:
 
     `modules` are the plain names of the files that are handed in, `forbidden` the dotted library
     names that these may not call, `preload` the libraries besides torch and numpy that they may import.
-    `hidden` is None where the course was released without solutions.
+    With `device_parity` every exercise is also checked on a GPU, or a simulated one. `hidden` is None where
+    the course was released without solutions.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Unit:
     modules: tuple[str, ...]
     forbidden: tuple[str, ...]
     preload: tuple[str, ...]
+    device_parity: bool
     exercises: tuple[Exercise, ...]
     public: Path
     hidden: Path | None
@@ -165,7 +167,7 @@ def course_files(folder: Path) -> list[Path]:
 def _read_unit(public: Path, hidden: Path) -> Unit:
     where = f"assignments/{public.name}/{MANIFEST}"
     table = read_toml(public / MANIFEST, where, CourseError)
-    _reject_unknown(table, {"title", "modules", "forbidden", "preload", "exercise"}, where)
+    _reject_unknown(table, {"title", "modules", "forbidden", "preload", "device_parity", "exercise"}, where)
     modules = _names(table, "modules", where)
     if not modules:
         raise CourseError(f"{where}: 'modules' is empty; name the files that are handed in.")
@@ -183,6 +185,7 @@ def _read_unit(public: Path, hidden: Path) -> Unit:
         modules=modules,
         forbidden=_forbidden(table, where),
         preload=_names(table, "preload", where) if "preload" in table else (),
+        device_parity=_flag(table, "device_parity", where),
         exercises=exercises,
         public=public,
         hidden=hidden if hidden.is_dir() else None,
@@ -203,10 +206,14 @@ def _read_exercise(table: Mapping[str, Any], modules: tuple[str, ...], where: st
     if type(minutes) is not int or minutes < 1:  # a TOML boolean is a Python int
         wrong = "is missing" if minutes is None else f"must be a whole number of at least 1, not {minutes!r}"
         raise CourseError(f"{where}: 'minutes' {wrong}.")
-    by_hand = table.get("by_hand", False)
-    if not isinstance(by_hand, bool):
-        raise CourseError(f"{where}: 'by_hand' must be true or false, not {by_hand!r}.")
-    return Exercise(name, module, minutes, by_hand, _forbidden(table, where))
+    return Exercise(name, module, minutes, _flag(table, "by_hand", where), _forbidden(table, where))
+
+
+def _flag(table: Mapping[str, Any], key: str, where: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise CourseError(f"{where}: {key!r} must be true or false, not {value!r}.")
+    return value
 
 
 def _text(table: Mapping[str, Any], key: str, where: str) -> str:

@@ -84,7 +84,7 @@ def version_findings() -> list[Finding]:
     )
     missing = [
         name
-        for name in ("nbgrader", "safetensors", "msgspec", "pyseccomp")
+        for name in ("nbgrader", "pyseccomp")
         if name in pinned and not _installed(name)
     ]
     detail = f"missing: {', '.join(missing)}" if missing else "installed"

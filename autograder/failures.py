@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Collection
 
@@ -10,6 +11,7 @@ from autograder.check import Check, Failure
 from autograder.checks.describe import describe_case
 from autograder.checks.failure import CheckFailure, Row, align
 from autograder.errors import ModuleProblem, SourceLine, StudentError, WorkerLost, WorkerTimeout, is_a_stub
+from autograder.mentions import call_by_hand, frame_of_check, mentioned_names
 from autograder.results import Diagnosis, Status
 
 _MAX_TEXT = 6_000
@@ -36,7 +38,7 @@ def failure_text(
     """
     title = f"{check.exercise} · {check.law}"
     lost = f"0 of {check.share:.3g} point{'' if check.share == 1 else 's'}"
-    rows = [*_rows(failure, files)]
+    rows = [*_rows(check, failure, files)]
     if diagnosis is not None:
         rows += [("known mistake", diagnosis.mistake), ("hint", diagnosis.hint)]
     if failure.printed:
@@ -45,10 +47,15 @@ def failure_text(
     return _printable(_capped(f"{title}   {lost}\n{body}", _MAX_TEXT))
 
 
-def _rows(failure: Failure, files: Collection[str]) -> list[Row]:
+def not_verifiable_text(check: Check, reason: str) -> str:
+    """What to say of a check that could not be judged: neither a pass nor a failure."""
+    text = f"{check.exercise} · {check.law}   not verifiable here, costs no points\n  reason  {reason}"
+    return _printable(_capped(text, _MAX_TEXT))
+
+
+def _rows(check: Check, failure: Failure, files: Collection[str]) -> list[Row]:
     error = failure.error
-    case = describe_case(failure.case)
-    smallest: list[Row] = [("smallest case", case)] if case else []
+    smallest = _case(check, failure)
     match error:
         case CheckFailure():
             because: list[Row] = [("because", error.because)] if error.because else []
@@ -72,8 +79,57 @@ def _rows(failure: Failure, files: Collection[str]) -> list[Row]:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         return [("syntax error", what + _at(lines[-1] if lines else None))]
     if lines or isinstance(error, StudentError):
-        return [*smallest, ("raised", _capped(f"{kind}: {error}", 1500)), *_where(lines)]
+        return [
+            *smallest,
+            ("raised", _capped(f"{kind}: {error}", 1500)),
+            *_where(lines),
+            *_advice(str(error)),
+        ]
+    if str(error).startswith("Error(s) in loading state_dict"):
+        return [*smallest, *_state_dict_rows(str(error))]
     return [*smallest, ("wrong", _capped(f"{kind}: {error}", 1500))]
+
+
+def _advice(error: str) -> list[Row]:
+    """What a message of torch means here, where it says nothing of the cause."""
+    if re.search(r"same dtype.*(float|double)", error, re.IGNORECASE):
+        text = "checks compute in float64: which tensor was made in the default dtype, or of which module "
+        return [("advice", text + "are the parameters not found by .double()?")]
+    return []
+
+
+def _case(check: Check, failure: Failure) -> list[Row]:
+    """What the check was about: of a drawn case what it reads, and of one written by hand the call."""
+    frame = frame_of_check(failure.error)
+    if failure.case:
+        mentioned = None if frame is None else mentioned_names(frame, failure.case)
+        text = describe_case(failure.case, mentioned=mentioned)
+        return [("smallest case", text)] if text else []
+    call = None if frame is None else call_by_hand(frame, check.exercise)
+    if call is None:
+        return []
+    written, given = call
+    return [("called", f"{written}\n{describe_case(given)}".rstrip())]
+
+
+_NAMES_IN_STATE = {"Missing": "too many", "Unexpected": "missing"}
+
+
+def _state_dict_rows(report: str) -> list[Row]:
+    """What torch says where weights do not fit, from the module's side: what the weights lack, it has."""
+    rows: list[Row] = [("wrong", "the state dict does not have the names and shapes asked for")]
+    for kind, names in re.findall(r"(Missing|Unexpected) key\(s\) in state_dict: (.*)\.", report):
+        rows.append((_NAMES_IN_STATE[kind], names.replace('"', "")))
+    sizes = (
+        r"size mismatch for (.+?): .* torch\.Size\(\[(.*?)\]\) from checkpoint, .* torch\.Size\(\[(.*?)\]\)"
+    )
+    for name, expected, got in re.findall(sizes, report):
+        rows += [("expected", f"{name} {_shape(expected)}"), ("got", f"{name} {_shape(got)}")]
+    return rows if len(rows) > 1 else [("wrong", _capped(report, 1500))]
+
+
+def _shape(sizes: str) -> str:
+    return str(tuple(int(size) for size in sizes.split(",") if size.strip()))
 
 
 def _lines(error: BaseException, files: Collection[str]) -> list[SourceLine]:

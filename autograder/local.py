@@ -26,7 +26,7 @@ class LocalSubmission:
     def __init__(self, submission: Submission, rules: Rules) -> None:
         self.submission = submission
         self._rules = rules
-        self._importer = SubmissionImporter(
+        self.importer = SubmissionImporter(
             submission.sources, {name: submission.path(name) for name in submission.sources}
         )
         self._broken: dict[str, BaseException] = {}
@@ -34,18 +34,18 @@ class LocalSubmission:
     @property
     def files(self) -> frozenset[str]:
         """The file names of the submission, as they stand in tracebacks."""
-        return frozenset(self._importer.paths.values())
+        return frozenset(self.importer.paths.values())
 
     def open(self) -> None:
         # As in a worker: more threads gain nothing on tensors this small, and lose much on a busy machine.
         torch.set_num_threads(1)
         # What was imported: a check's own files, which may lie in the same folder, are not the student's.
-        forbid(self._rules, self._importer.loaded)
-        self._importer.install()
+        forbid(self._rules, self.importer.loaded)
+        self.importer.install()
 
     def close(self) -> None:
-        self._importer.remove()
-        allow(self._rules, self._importer.loaded)
+        self.importer.remove()
+        allow(self._rules, self.importer.loaded)
 
     def student(self, module: str) -> LocalStudent:
         """The module as checks see it, with its random state at the beginning of a case.
@@ -57,7 +57,7 @@ class LocalSubmission:
         if module in self._broken:
             raise self._broken[module]
         try:
-            return LocalStudent(self._importer.load(module), self._rules, self.student)
+            return LocalStudent(self.importer.load(module), self._rules, self.student)
         except BaseException as error:
             # SystemExit at import must not end the test run, and a second attempt would not help
             self._broken[module] = error if isinstance(error, Exception) else _as_exception(error)

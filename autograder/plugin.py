@@ -9,19 +9,25 @@ Tests without the `exercise` mark are left alone.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autograder.check import Check, Failure, read_check, share_points
+from autograder.check import Check, Failure
+from autograder.collection import CHECK, arguments, assign_checks, parameters
 from autograder.errors import NO_ANSWER
-from autograder.results import CheckResult, Diagnosis, Status, by_exercise
+from autograder.parity.item import ParityItem
+from autograder.results import CheckResult, DeviceState, DeviceVerdict, Diagnosis, Status, by_exercise
 
-CHECK = pytest.StashKey[Check]()
+if TYPE_CHECKING:
+    from autograder.trials import RunnableCheck
+
 FAILURE = pytest.StashKey[Failure]()
+DEVICE = pytest.StashKey[DeviceVerdict]()
 DIAGNOSIS = pytest.StashKey[Diagnosis | None]()
 
 # More examples find rarer bugs. Drawing is paid once a grader process: the price is the submission's time.
@@ -90,11 +96,14 @@ class CheckPlugin:
         self._diagnosed: set[tuple[str, str]] = set()
         self._wants_traceback = "--tb" in " ".join(map(str, config.invocation_params.args))
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)  # also what is deselected later counts, and is there to be run on a GPU
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Read the marks, share the points, and make the cases depend on nothing but the check."""
         self._points = assign_checks(items, self._config.rootpath)
         self._items = {item.stash[CHECK].id: item for item in items if CHECK in item.stash}
+        for item in items:
+            if isinstance(item, ParityItem):
+                item.run = functools.partial(self._run_parity, item)
         exercise, quick = self._config.getoption("exercise"), self._config.getoption("quick")
         if exercise is not None:
             self._keep(items, lambda check: check is not None and check.exercise == exercise)
@@ -131,7 +140,13 @@ class CheckPlugin:
         if check is None or (report.when != "call" and report.passed):
             return report
         failure = item.stash.get(FAILURE, None)
+        device = item.stash.get(DEVICE, None)
         status, text = Status.PASSED if report.passed else Status.SKIPPED, ""
+        if report.skipped:
+            from autograder.failures import not_verifiable_text
+
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            text = not_verifiable_text(check, reason.removeprefix("Skipped: "))
         if report.failed:
             from autograder.failures import failure_text, status_of
 
@@ -142,38 +157,65 @@ class CheckPlugin:
             if not self._wants_traceback:
                 report.longrepr = FailureRepr(text)  # type: ignore[assignment]  # pytest's own class is private
                 report.sections = [s for s in report.sections if not s[0].startswith("Hypothesis")]
-        self._results.setdefault(check.unit, []).append(CheckResult(check.id, check.exercise, status, text))
+        result = CheckResult(check.id, check.exercise, status, text, device)
+        self._results.setdefault(check.unit, []).append(result)
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        from autograder.table import exercise_table, rendered
+        from autograder.table import device_advice, exercise_table, rendered
 
         for unit, results in self._results.items():
             exercises = by_exercise(results, self._points[unit])
-            table = exercise_table(unit, [e for e in exercises if e.checks])
+            shown = [exercise for exercise in exercises if exercise.checks]
             terminalreporter.write_line("")
-            terminalreporter.write(rendered(table, color=terminalreporter.hasmarkup))
+            terminalreporter.write(rendered(exercise_table(unit, shown), color=terminalreporter.hasmarkup))
+            for line in device_advice(shown):
+                terminalreporter.write_line(line)
 
     def pytest_sessionfinish(self) -> None:
         if self._reach is not None:
             self._reach.close()
 
+    def _run_parity(self, item: ParityItem) -> None:
+        check = item.stash[CHECK]
+        others = [
+            each
+            for each in self._runnable(check.unit).values()
+            if each.check.exercise == check.exercise and not each.check.is_slow
+        ]
+        verdict, failure = self._opened_reach().parity(check, others)
+        item.stash[DEVICE] = verdict
+        if failure is not None:
+            item.stash[FAILURE] = failure
+            raise failure.error
+        if verdict.state is DeviceState.UNVERIFIABLE:
+            pytest.skip(verdict.detail)
+
     def _diagnosis(self, check: Check) -> Diagnosis | None:
         """The known mistake made in the check's exercise, told with its first failure only."""
         from autograder.course import Course
-        from autograder.diagnosis.local import RunnableCheck, diagnose
+        from autograder.diagnosis.local import diagnose
 
         if (check.unit, check.exercise) in self._diagnosed:
             return None
         self._diagnosed.add((check.unit, check.exercise))
         reach = self._opened_reach()
+        return diagnose(
+            Course.find(self._config.rootpath).unit(check.unit).public,
+            check.exercise,
+            self._runnable(check.unit),
+            lambda mine: reach.student(mine)[0],
+        )
 
-        def runnable(item: pytest.Item) -> RunnableCheck:
-            mine = item.stash[CHECK]
-            return RunnableCheck(item.obj, parameters(item), lambda: reach.student(mine)[0])  # type: ignore[attr-defined]
+    def _runnable(self, unit: str) -> dict[str, RunnableCheck]:
+        """The checks of a unit that were collected, whether they are run or not."""
+        from autograder.trials import RunnableCheck
 
-        checks = {id_: runnable(item) for id_, item in self._items.items()}
-        return diagnose(Course.find(self._config.rootpath).unit(check.unit).public, check.exercise, checks)
+        return {
+            id_: RunnableCheck(item.stash[CHECK], item.obj, parameters(item))  # type: ignore[attr-defined]
+            for id_, item in self._items.items()
+            if item.stash[CHECK].unit == unit and not item.stash[CHECK].is_parity
+        }
 
     def _opened_reach(self) -> Any:
         if self._reach is None:
@@ -187,49 +229,6 @@ class CheckPlugin:
             else:
                 self._reach = LocalReach(course, folder)
         return self._reach
-
-
-def assign_checks(items: list[pytest.Item], root: Path) -> dict[str, dict[str, float]]:
-    """Give every item that is a check its Check, with its share.
-
-    Returns each unit's points by exercise, in the order of its manifest in the course at `root`.
-    """
-    from autograder.trials import seed
-
-    found = {item: check for item in items if (check := read_check(item)) is not None}
-    points: dict[str, dict[str, float]] = {}
-    for unit in sorted({check.unit for check in found.values()}):
-        shared, totals = share_points(check for check in found.values() if check.unit == unit)
-        points[unit] = {name: totals[name] for name in _exercises(root, unit) if name in totals}
-        for item, check in found.items():
-            if check.unit == unit:
-                if check.exercise not in points[unit]:
-                    raise pytest.UsageError(
-                        f"{check.id}: {check.exercise} is no exercise of assignments/{unit}/unit.toml."
-                    )
-                item.stash[CHECK] = shared[check.id]
-                seed(item.obj, check)  # type: ignore[attr-defined]
-    return points
-
-
-def _exercises(root: Path, unit: str) -> list[str]:
-    from autograder.course import Course, CourseError
-
-    try:
-        return [exercise.name for exercise in Course.find(root).unit(unit).exercises]
-    except CourseError as error:
-        raise pytest.UsageError(str(error)) from None
-
-
-def arguments(item: pytest.Function) -> dict[str, Any]:
-    """The fixtures that a test function takes, by name."""
-    return {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
-
-
-def parameters(item: pytest.Item) -> dict[str, Any]:
-    """What `arguments` will give of a test that is not set up yet."""
-    callspec = getattr(item, "callspec", None)
-    return {"student": None, **({} if callspec is None else callspec.params)}
 
 
 def _make_deterministic(config: pytest.Config) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autograder.check import Check
+from autograder.check import Check, Failure
 from autograder.course import Course
 from autograder.submission import Submission, read_submission
 
 if TYPE_CHECKING:
     from autograder.local import LocalSubmission
+    from autograder.results import DeviceVerdict
+    from autograder.trials import RunnableCheck
     from autograder.worker.reached import RemoteSubmission
 
 # One worker's share of the machine, over its whole life; calls have limits of their own.
@@ -27,6 +29,10 @@ class Reach(Protocol):
 
     def files(self, check: Check) -> Collection[str]:
         """The submission's file names, as they stand in this process's tracebacks."""
+        ...
+
+    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> tuple[DeviceVerdict, Failure | None]:
+        """Whether the cases of `others` come out on a GPU as on the CPU, for a check of device parity."""
         ...
 
     def close(self) -> None: ...
@@ -59,6 +65,13 @@ class LocalReach:
 
     def files(self, check: Check) -> Collection[str]:
         return self._submission(check.unit).files
+
+    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> tuple[DeviceVerdict, Failure | None]:
+        from autograder.parity.local import local_parity
+
+        self.close()
+        submission = find_submission(self._course, check.unit, self._folder)
+        return local_parity(submission, self._course.unit(check.unit).rules, others)
 
     def close(self) -> None:
         if self._open is not None:
@@ -99,6 +112,18 @@ class WorkerReach:
 
     def files(self, check: Check) -> Collection[str]:
         return ()
+
+    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> tuple[DeviceVerdict, Failure | None]:
+        from autograder.parity.remote import record_remotely, remote_parity
+        from autograder.parity.verdict import CASES_LOOKED_AT, typical
+        from autograder.trials import draw_cases
+
+        remote = self._remote(check.unit)
+        recorded = [
+            record_remotely(each, typical(draw_cases(each.test, each.fixtures, most=CASES_LOOKED_AT)), remote)
+            for each in others
+        ]
+        return remote_parity(recorded, remote.on_a_simulated_gpu(), check)
 
     def close(self) -> None:
         for remote in self._remotes.values():

@@ -29,14 +29,39 @@ class Diagnosis:
     hint: str
 
 
+class DeviceState(StrEnum):
+    """What is known of an exercise on a GPU. Only the first two say that it works there."""
+
+    VERIFIED = "verified on a GPU"
+    SIMULATED = "verified by simulation"
+    UNVERIFIABLE = "not verifiable here"
+    DIFFERS = "differs from the CPU"
+
+
+@dataclass(frozen=True)
+class DeviceVerdict:
+    """What came of running an exercise on a GPU, real or simulated, by the name `on`.
+
+    `detail` is advice to who passes, and the reason where it is not verifiable.
+    """
+
+    state: DeviceState
+    on: str
+    detail: str = ""
+
+
 @dataclass(frozen=True)
 class CheckResult:
-    """One check of one submission. `message` is the failure text, empty for a pass."""
+    """One check of one submission. `message` is the failure text, empty for a pass.
+
+    `device` is the verdict of a check of device parity.
+    """
 
     id: str
     exercise: str
     status: Status
     message: str = ""
+    device: DeviceVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +74,25 @@ class ExerciseResult:
     diagnosis: Diagnosis | None = None
 
     @property
+    def device(self) -> DeviceVerdict | None:
+        """What is known of it on a GPU; None where that is not checked."""
+        return next((check.device for check in self.checks if check.device is not None), None)
+
+    @property
+    def counted(self) -> tuple[CheckResult, ...]:
+        """The checks that could be judged, by which the points are shared."""
+        return tuple(check for check in self.checks if check.status is not Status.SKIPPED)
+
+    @property
+    def passed(self) -> int:
+        """How many of these passed."""
+        return sum(check.status is Status.PASSED for check in self.checks)
+
+    @property
     def score(self) -> float:
-        counted = [check for check in self.checks if check.status is not Status.SKIPPED]
-        if not counted:
+        if not self.counted:
             return 0.0
-        passed = sum(check.status is Status.PASSED for check in counted)
-        return round(self.max_score * passed / len(counted), 4)
+        return round(self.max_score * self.passed / len(self.counted), 4)
 
 
 @dataclass(frozen=True)
@@ -90,6 +128,7 @@ class UnitResult:
                     "score": exercise.score,
                     "max_score": exercise.max_score,
                     "diagnosis": asdict(exercise.diagnosis) if exercise.diagnosis else None,
+                    "device": asdict(exercise.device) if exercise.device else None,
                     "checks": [
                         {"id": check.id, "status": check.status.value, "message": check.message}
                         for check in exercise.checks

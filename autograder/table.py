@@ -9,11 +9,18 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autograder.results import ExerciseResult, Status
+from autograder.results import DeviceState, ExerciseResult
+
+_ON_A_GPU = {
+    DeviceState.VERIFIED: ("verified", "green"),
+    DeviceState.SIMULATED: ("simulated", "green"),
+    DeviceState.UNVERIFIABLE: ("not verifiable here", "dim"),
+    DeviceState.DIFFERS: ("differs", "red"),
+}
 
 
 def exercise_table(title: str, exercises: Iterable[ExerciseResult]) -> Table:
-    """Exercises with their checks and points, and the sum."""
+    """Exercises with their checks and points, what is known of them on a GPU, and the sum."""
     exercises = list(exercises)
     table = Table(title=title, title_justify="left", show_footer=True)
     score = sum(exercise.score for exercise in exercises)
@@ -21,15 +28,31 @@ def exercise_table(title: str, exercises: Iterable[ExerciseResult]) -> Table:
     table.add_column("exercise", "in all")
     table.add_column("checks passed", justify="right")
     table.add_column("points", f"{points(score)} of {points(total)}", justify="right")
+    has_devices = any(exercise.device for exercise in exercises)
+    if has_devices:
+        table.add_column("on a GPU")
     for exercise in exercises:
-        passed = sum(check.status is Status.PASSED for check in exercise.checks)
-        style = "green" if passed == len(exercise.checks) else "yellow" if passed else "red"
-        table.add_row(
+        passed, counted = exercise.passed, len(exercise.counted)
+        style = "green" if passed == counted else "yellow" if passed else "red"
+        cells: list[Text | str] = [
             Text(exercise.name, style),
-            f"{passed} of {len(exercise.checks)}",
+            f"{passed} of {counted}",
             f"{points(exercise.score)} of {points(exercise.max_score)}",
-        )
+        ]
+        if has_devices:
+            cells.append(Text(*_ON_A_GPU[exercise.device.state]) if exercise.device else "")
+        table.add_row(*cells)
     return table
+
+
+def device_advice(exercises: Iterable[ExerciseResult]) -> list[str]:
+    """What to say of exercises that work on a GPU, and could do better there: a line each."""
+    lines: dict[str, list[str]] = {}
+    for exercise in exercises:
+        if exercise.device and exercise.device.state in (DeviceState.VERIFIED, DeviceState.SIMULATED):
+            for text in exercise.device.detail.splitlines():
+                lines.setdefault(text, []).append(exercise.name)
+    return [f"advice for {', '.join(names)}: {text}" for text, names in lines.items()]
 
 
 def points(value: float) -> str:

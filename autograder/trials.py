@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import hashlib
 import math
@@ -12,6 +14,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import torch
 from hypothesis.errors import UnsatisfiedAssumption
 
 from autograder.check import Check, Failure
@@ -19,6 +22,17 @@ from autograder.checks.vacuity import watching
 from autograder.errors import ModuleProblem, WorkerLost
 
 Body = Callable[..., None]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunnableCheck:
+    """A collected check: its test function, and the arguments that are not drawn."""
+
+    check: Check
+    test: Body
+    fixtures: dict[str, Any]
+
+
 # pytest.fail, as pytest.raises uses it, is no Exception
 FAILURES = (Exception, pytest.fail.Exception)
 
@@ -103,16 +117,19 @@ def seed(test: Body, check: Check) -> None:
         hypothesis.seed(int.from_bytes(digest[:8], "big"))(test)
 
 
-def draw_cases(test: Body, fixtures: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cases that Hypothesis would run `test` on; a plain test has one case of no arguments."""
+def draw_cases(test: Body, fixtures: dict[str, Any], most: int | None = None) -> list[dict[str, Any]]:
+    """The cases that Hypothesis would run `test` on, the first `most` of them; a plain test has one, of no
+    arguments."""
     if not is_property(test):
         return [{}]
     cases: list[dict[str, Any]] = []
 
     def record(body: Body, arguments: dict[str, Any]) -> None:
         cases.append({name: value for name, value in arguments.items() if name not in fixtures})
+        if len(cases) == most:
+            raise _Enough
 
-    with _body_replaced(test, record):
+    with _body_replaced(test, record), contextlib.suppress(_Enough):
         test(**fixtures)
     return cases
 
@@ -120,6 +137,20 @@ def draw_cases(test: Body, fixtures: dict[str, Any]) -> list[dict[str, Any]]:
 def body_of(test: Body) -> Body:
     """The function that takes the drawn arguments."""
     return test.hypothesis.inner_test if is_property(test) else test  # type: ignore[attr-defined]
+
+
+def tensors_in(x: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in drawn arguments: in containers, and in the fields of dataclasses."""
+    if isinstance(x, torch.Tensor):
+        yield x
+    elif isinstance(x, dict):
+        yield from tensors_in(list(x.values()))
+    elif isinstance(x, list | tuple):
+        for item in x:
+            yield from tensors_in(item)
+    elif dataclasses.is_dataclass(x) and not isinstance(x, type):
+        for field in dataclasses.fields(x):
+            yield from tensors_in(getattr(x, field.name))
 
 
 @contextmanager

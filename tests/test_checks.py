@@ -1,8 +1,9 @@
 """The author's library: assertions and properties pass on right code and say what is wrong in wrong code."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from autograder.check import Check, Failure
 from autograder.checks import (
     CheckFailure,
     assert_close,
@@ -45,7 +47,7 @@ from autograder.checks import (
     tolerance,
     weights_like,
 )
-from autograder.checks.describe import describe_type
+from autograder.checks.describe import ITEMS, describe_type
 from autograder.checks.strategies import (
     distinct_sizes,
     lengths,
@@ -58,6 +60,8 @@ from autograder.checks.strategies import (
     token_ids,
 )
 from autograder.checks.vacuity import Seen, watching
+from autograder.errors import StudentError
+from autograder.failures import failure_text
 
 F64 = torch.float64
 
@@ -129,6 +133,32 @@ class TestDescribe:
             "q (1, 1) [[0.0]]  k (3, 4)  mask (1, 2) [[True, False]]  layers[0] (1,) [1.0]  kind 'dot'  n 3"
         )
 
+    def test_case_leaves_out_what_says_nothing_and_shows_weights(self) -> None:
+        @dataclass(frozen=True, eq=False)
+        class Case:
+            batches: tuple[tuple[Tensor, Tensor], ...] = field(metadata={ITEMS: ("tokens", "lengths")})
+            memory: Tensor
+            seed: int = field(repr=False)
+
+            @property
+            def beside_the_point(self) -> tuple[str, ...]:
+                return ("memory",)
+
+            @cached_property
+            def state(self) -> dict[str, Tensor]:
+                return {"out.bias": torch.full((1,), -1.0)}
+
+        case = Case(((torch.tensor([[7]]), torch.tensor([1])),), torch.zeros(1), 5)
+        batch = "batches[0] tokens (1, 1) [[7]]  lengths (1,) [1]"
+        assert describe_case({"case": case}) == batch
+        assert case.state
+        assert describe_case({"case": case}) == f"{batch}  out.bias (1,) [-1.0]"
+        assert describe_case({"case": case, "n": 2}, mentioned=()) == "n 2"
+
+    def test_long_case_goes_on_in_another_line(self) -> None:
+        lines = describe_case(dict.fromkeys("abc", "x" * 40)).splitlines()
+        assert [line.count("x") for line in lines] == [80, 40]
+
     def test_case_is_capped(self) -> None:
         assert len(describe_case({f"argument_{i}": "x" * 100 for i in range(50)}, limit=300)) == 300
 
@@ -147,6 +177,7 @@ class TestAssertClose:
             (1.5, "the number 1.5"),
             ((torch.zeros(2, 3), torch.zeros(2)), "a tuple of 2 (tensor (2, 3), tensor (2,))"),
             (np.zeros((2, 3)), "a NumPy array, not a tensor"),
+            (nn.Linear(1, 1), "a module"),
             ({}, "a value of type dict"),
         ],
     )
@@ -200,7 +231,7 @@ class TestAssertClose:
         )
 
     def test_worst_value_of_a_large_tensor(self) -> None:
-        expected = torch.arange(12.0, dtype=F64).reshape(3, 4)
+        expected = torch.arange(24.0, dtype=F64).reshape(6, 4)
         got = expected.clone()
         got[0, 1] += 0.5
         got[2, 3] -= 5
@@ -208,7 +239,7 @@ class TestAssertClose:
             assert_close(got, expected, because="we say so")
         assert failure.value.because == "we say so"
         assert failure.value.rows == (
-            ("wrong", "output is not right: 2 of 12 values differ"),
+            ("wrong", "output is not right: 2 of 24 values differ"),
             ("where", "output[2, 3], where it is furthest off"),
             ("expected", "11.0"),
             ("got", "6.0"),
@@ -221,6 +252,21 @@ class TestAssertClose:
     def test_a_difference_in_late_digits_can_be_seen(self) -> None:
         with pytest.raises(CheckFailure, match=r"expected  1.0\ngot       1.0000001"):
             assert_close(torch.tensor(1.0000001, dtype=F64), torch.tensor(1.0, dtype=F64))
+
+    def test_few_digits_more_than_agree_are_shown(self) -> None:
+        with pytest.raises(CheckFailure) as failure:
+            assert_close(torch.tensor([0.54521879, 1], dtype=F64), torch.tensor([0.54521844, 1], dtype=F64))
+        rows = dict(failure.value.rows)
+        assert (rows["expected"], rows["got"]) == ("[0.545218, 1.0]", "[0.545219, 1.0]")
+        assert rows["notice"].startswith("they agree to five digits")
+
+    def test_place_in_what_is_no_name(self) -> None:
+        with pytest.raises(CheckFailure, match=r"where     gradient of q, at \[1\]\n"):
+            assert_close(torch.tensor([0.0, 1.5]), torch.tensor([0.0, 1.0]), what="gradient of q")
+
+    def test_of_wrong_integers_none_is_furthest_off(self) -> None:
+        with pytest.raises(CheckFailure, match=r"where     output\[0\], the first of them\n"):
+            assert_close(torch.tensor([1, 2]), torch.tensor([2, 4]))
 
     def test_unscaled_is_noticed(self) -> None:
         with pytest.raises(CheckFailure, match=r"every value is 2\.0 times what was expected"):
@@ -258,8 +304,7 @@ class TestOtherAssertions:
             assert_unchanged(torch.ones(1), torch.zeros(1), changed="v[0]", because="it is masked")
         assert str(failure.value).splitlines() == [
             "changed   v[0]",
-            "wrong     output is not right: 1 of 1 values differs",
-            "where     output[0]",
+            "wrong     output is not right",
             "expected  output unchanged: [0.0]",
             "got       [1.0]",
             "because   it is masked",
@@ -530,7 +575,7 @@ class TestGradients:
         check_gradients(product, inputs, lambda a, b: (b * a, b + a), names=("a", "b"))
         with pytest.raises(CheckFailure, match="gradient of b is not right"):
             check_gradients(lambda a, b: (a * b.detach(), a + b), inputs, product, names=("a", "b"))
-        with pytest.raises(CheckFailure, match=r"does not depend on a, b.*"):
+        with pytest.raises(CheckFailure, match=r"gradient of a, b is 0 everywhere"):
             check_gradients(
                 lambda a, b: (torch.ones(2, 3), torch.ones(2, 3)), inputs, product, names=("a", "b")
             )
@@ -586,7 +631,7 @@ class TestCalls:
 
     def test_batch_independence(self) -> None:
         check_batch_independence(attention, [X])
-        with pytest.raises(CheckFailure, match="row 1 alone, without the other 1"):
+        with pytest.raises(CheckFailure, match="row 1 alone, of 2"):
             check_batch_independence(lambda x: x - x.mean(0), [X])
 
     def test_layouts(self) -> None:
@@ -764,6 +809,98 @@ class TestVacuity:
         seen = Seen()
         seen.add((torch.full((2,), 3), 3), "ids")
         assert seen.failure().rows == (("wrong", "every result is 3 in every case, whatever goes in"),)
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """A case of which a check reads a part."""
+
+    q: Tensor
+    k: Tensor
+    perm: Tensor
+    at: int
+    w_1: Tensor
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor]:
+        return self.q, self.k
+
+    @cached_property
+    def late(self) -> Tensor:
+        return self.inputs[0] + self.at
+
+    def weight(self, number: int) -> Tensor:
+        return getattr(self, ("w_0", "w_1")[number])
+
+
+TOLD = Told(torch.ones(1), torch.zeros(1), torch.tensor([0]), 0, torch.full((1,), 4.0))
+
+
+def run_by_a_helper(case: Told) -> None:
+    assert_close(case.weight(1), case.late)
+
+
+class TestFailureText:
+    def text(self, body: Callable[..., None], exercise: str = "scale", **case: Any) -> str:
+        with pytest.raises((CheckFailure, RuntimeError, StudentError)) as failure:
+            body(**case)
+        check = Check("id", exercise, 1.0, "a law", "module", "unit", 4.0, 1.0)
+        return failure_text(check, Failure(failure.value, case))
+
+    def test_only_fields_that_the_check_reads_are_shown(self) -> None:
+        def test_law(case: Told) -> None:
+            assert_close(case.k + 1, case.k)
+
+        assert "\n  smallest case  k (1,) [0.0]\n" in self.text(test_law, case=TOLD)
+
+    def test_fields_are_found_behind_helpers_properties_and_names_in_strings(self) -> None:
+        def test_law(case: Told) -> None:
+            (lambda: run_by_a_helper(case))()
+
+        told = "q (1,) [1.0]  k (1,) [0.0]  at 0  w_1 (1,) [4.0]"
+        assert f"\n  smallest case  {told}\n" in self.text(test_law, case=TOLD)
+
+    def test_all_fields_where_the_check_is_not_known(self) -> None:
+        def law(case: Told) -> None:
+            assert_close(case.k + 1, case.k)
+
+        assert "perm (1,) [0]  at 0" in self.text(law, case=TOLD)
+
+    def test_call_of_a_check_by_hand(self) -> None:
+        class Student:
+            def scale(self, x: Tensor, factor: float) -> Tensor:
+                return x
+
+        student = Student()
+
+        def test_law() -> None:
+            x = torch.ones(2)
+            assert_close(student.scale(x, factor=2.0), 2 * x)
+
+        assert "\n  called    scale(x, factor=2.0)\n            x (2,) [1.0, 1.0]\n" in self.text(test_law)
+        assert "called" not in self.text(test_law, exercise="shift")
+
+    def test_two_dtypes_get_an_advice(self) -> None:
+        error = StudentError(
+            "mat1 and mat2 must have the same dtype, but got Float and Double", "RuntimeError", ()
+        )
+
+        def test_law() -> None:
+            raise error
+
+        assert "\n  advice  checks compute in float64" in self.text(test_law)
+
+    def test_weights_that_do_not_fit_are_told_from_the_modules_side(self) -> None:
+        def test_law() -> None:
+            nn.Linear(2, 1).load_state_dict({"weight": torch.ones(1, 3), "scale": torch.ones(1)})
+
+        assert self.text(test_law).splitlines()[1:] == [
+            "  wrong     the state dict does not have the names and shapes asked for",
+            "  too many  bias",
+            "  missing   scale",
+            "  expected  weight (1, 3)",
+            "  got       weight (1, 2)",
+        ]
 
 
 @given(x=tensors((2, 3)))

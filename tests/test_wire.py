@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.worker import wire
+from autograder.worker import frames, wire
 from autograder.worker.values import Lifting, Lowering, same_bits, set_generator_state
 
 DTYPES = [
@@ -61,11 +61,13 @@ values = st.recursive(
 
 
 def over_the_wire(message: Any, table: list[torch.Tensor]) -> tuple[Any, list[torch.Tensor]]:
-    frame = wire.pack(message, table)
-    header, payload = wire.frame_lengths(frame[: wire.HEAD_BYTES])
-    assert len(frame) == wire.HEAD_BYTES + header + payload
-    body = frame[wire.HEAD_BYTES :]
-    decode = wire.from_grader if isinstance(message, wire.Request | wire.CallbackResult) else wire.from_worker
+    frame = frames.pack(message, table)
+    header, payload = frames.frame_lengths(frame[: frames.HEAD_BYTES])
+    assert len(frame) == frames.HEAD_BYTES + header + payload
+    body = frame[frames.HEAD_BYTES :]
+    decode = (
+        frames.from_grader if isinstance(message, wire.Request | wire.CallbackResult) else frames.from_worker
+    )
     return decode(body[:header], body[header:])
 
 
@@ -158,9 +160,9 @@ def test_a_number_of_a_million_digits_costs_nothing():
     ("result", "text"),
     [
         (torch.zeros(1).expand(1 << 40), "too much data"),
-        (torch.zeros(1).expand(wire.MAX_PAYLOAD_BYTES), "too much data"),
-        ([torch.zeros(0) for _ in range(wire.MAX_TENSORS + 1)], "too much data"),
-        ("x" * (wire.MAX_HEADER_BYTES + 1), "too much data"),
+        (torch.zeros(1).expand(frames.MAX_PAYLOAD_BYTES), "too much data"),
+        ([torch.zeros(0) for _ in range(frames.MAX_TENSORS + 1)], "too much data"),
+        ("x" * (frames.MAX_HEADER_BYTES + 1), "too much data"),
     ],
     ids=["expanded", "large", "many", "long"],
 )
@@ -191,9 +193,9 @@ MESSAGES: list[tuple[Any, list[torch.Tensor]]] = [
 
 def decode(data: bytes) -> None:
     """Read a frame as the grader does, and lift whatever it holds."""
-    header, payload = wire.frame_lengths(data[: wire.HEAD_BYTES].ljust(wire.HEAD_BYTES, b"\0"))
-    body = data[wire.HEAD_BYTES :]
-    message, table = wire.from_worker(body[:header], body[header:][:payload])
+    header, payload = frames.frame_lengths(data[: frames.HEAD_BYTES].ljust(frames.HEAD_BYTES, b"\0"))
+    body = data[frames.HEAD_BYTES :]
+    message, table = frames.from_worker(body[:header], body[header:][:payload])
     lifting = Lifting(table, 0, lambda ref: ref)
     found = getattr(message, "results", None) or [wire.Returned(x) for x in getattr(message, "args", [])]
     for result in found:
@@ -223,7 +225,7 @@ def mutated(frame: bytes, source: random.Random) -> bytes:
 
 @pytest.mark.parametrize("number", range(len(MESSAGES)))
 def test_of_a_mutated_frame_comes_a_value_or_a_wire_error(number):
-    frame = wire.pack(*MESSAGES[number])
+    frame = frames.pack(*MESSAGES[number])
     source, refused = random.Random(number), 0
     for _ in range(2000):
         try:
@@ -257,7 +259,7 @@ json_values = st.recursive(
 def test_json_of_another_form_is_a_wire_error(content, tag):
     for document in (content, {"t": tag, "value": content}, {"t": "reply", "number": 1, "results": content}):
         with pytest.raises(wire.WireError):
-            wire.from_worker(json.dumps(document).encode(), b"")
+            frames.from_worker(json.dumps(document).encode(), b"")
 
 
 def payload(**table: dict[str, Any]) -> bytes:
@@ -297,9 +299,9 @@ MANY = (
 )
 def test_a_payload_that_is_no_table_is_a_wire_error(data):
     header = json.dumps({"t": "reply", "number": 1, "results": [], "bases": []}).encode()
-    assert wire.from_worker(header, b"")[1] == []
+    assert frames.from_worker(header, b"")[1] == []
     with pytest.raises(wire.WireError):
-        wire.from_worker(header, data)
+        frames.from_worker(header, data)
 
 
 @pytest.mark.parametrize("depth", [100, 100_000])
@@ -307,23 +309,23 @@ def test_nesting_ends_in_a_value_or_a_wire_error(depth):
     nested = b'{"t":"L","items":[' * depth + b"]}" * depth
     header = b'{"t":"reply","number":1,"bases":[],"results":[{"t":"returned","value":' + nested + b"}]}"
     if depth == 100:
-        assert isinstance(wire.from_worker(header, b"")[0], wire.Reply)
+        assert isinstance(frames.from_worker(header, b"")[0], wire.Reply)
     else:
         with pytest.raises(wire.WireError, match="RecursionError"):
-            wire.from_worker(header, b"")
+            frames.from_worker(header, b"")
 
 
 @pytest.mark.parametrize(
     "head",
     [
         struct.pack("<4sIQ", b"AGW2", 1, 1),
-        struct.pack("<4sIQ", b"AGW1", wire.MAX_HEADER_BYTES + 1, 0),
-        struct.pack("<4sIQ", b"AGW1", 0, wire.MAX_PAYLOAD_BYTES + 1),
+        struct.pack("<4sIQ", b"AGW1", frames.MAX_HEADER_BYTES + 1, 0),
+        struct.pack("<4sIQ", b"AGW1", 0, frames.MAX_PAYLOAD_BYTES + 1),
     ],
 )
 def test_a_frame_is_measured_before_it_is_read(head):
     with pytest.raises(wire.WireError):
-        wire.frame_lengths(head)
+        frames.frame_lengths(head)
 
 
 # ------------------------------------------------------------------------------ what only a forger sends

@@ -4,7 +4,7 @@ The last functions say what several checks expect of a module's parameters and o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -190,6 +190,10 @@ class BackwardCase(RNNCase):
     k: int
 
     @property
+    def beside_the_point(self) -> tuple[str, ...]:
+        return ("lengths",)
+
+    @property
     def arguments(self) -> tuple[Tensor, ...]:
         """Those of rnn_backward."""
         return self.grad_hs, self.x, self.hs, self.h0, self.w_x, self.w_h
@@ -272,7 +276,7 @@ class WiringCase:
     hidden_size: int
     n_classes: int
     lengths: Tensor | None
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     at: int
     """One of the steps."""

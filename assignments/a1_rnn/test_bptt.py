@@ -43,9 +43,9 @@ def two_steps():
 
 @exercise("rnn_backward", points=15)
 def test_two_steps_by_hand(student):
-    arguments = two_steps()
-    x_0, x_1 = arguments[1].flatten().tolist()
-    result = student.rnn_backward(*arguments)
+    grad_hs, x, hs, h0, w_x, w_h = two_steps()
+    x_0, x_1 = x.flatten().tolist()
+    result = student.rnn_backward(grad_hs, x, hs, h0, w_x, w_h)
     # Before tanh, step 1 gets 4 · 0.5 = 2, and step 0 gets (1 + 2 · 2) · 0.75 = 3.75: 2 · 2 by way of w_h.
     expected = (
         number(5 * 3.75, 5 * 2.0),
@@ -65,9 +65,9 @@ def test_every_gradient_is_autograds_through_pytorchs_rnn(student, case):
 
 @exercise("truncated_bptt", points=12)
 def test_two_steps_by_hand_that_go_back_one_step(student):
-    arguments = two_steps()
-    x_0, x_1 = arguments[1].flatten().tolist()
-    result = student.truncated_bptt(*arguments, 1)
+    grad_hs, x, hs, h0, w_x, w_h = two_steps()
+    x_0, x_1 = x.flatten().tolist()
+    result = student.truncated_bptt(grad_hs, x, hs, h0, w_x, w_h, 1)
     # Before tanh, step 1 gets 4 · 0.5 = 2, and step 0 only its own 1 · 0.75; h0 is reached from step 0 alone.
     expected = (
         number(5 * 0.75, 5 * 2.0),

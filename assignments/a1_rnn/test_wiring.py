@@ -53,7 +53,7 @@ def test_more_padding_changes_nothing(student, case, more):
     padded = torch.cat([case.x, case.x.new_full((batch, more, size), 2.0)], dim=1)
     before, after = module(case.x, case.lengths), module(padded, case.lengths)
     assert_unchanged(
-        after, before, changed=f"{more} steps of padding appended", because=PADDING, what="logits"
+        after, before, changed=f"steps of padding appended: {more}", because=PADDING, what="logits"
     )
 
 

@@ -5,7 +5,7 @@ The last functions say what several checks expect of a state dict, a training ru
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,7 @@ from autograder.checks import (
     note,
     poison_where,
 )
+from autograder.checks.describe import ITEMS
 from autograder.checks.strategies import dimensions, lengths, masks, seeds, sizes, tensors, token_ids
 
 # Weights and inputs of this size leave gates neither linear nor flat: every factor of a gradient shows.
@@ -113,7 +114,7 @@ class LSTMCase:
     bidirectional: bool
     passes_state: bool
     lengths: Tensor | None
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     at: int
     """One of the steps."""
@@ -261,9 +262,11 @@ class ClassifierCase:
     hidden_size: int
     n_classes: int
     pad: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
-    batches: tuple[tuple[Tensor, Tensor, Tensor], ...]
+    batches: tuple[tuple[Tensor, Tensor, Tensor], ...] = field(
+        metadata={ITEMS: ("tokens", "lengths", "labels")}
+    )
     """Each (tokens, lengths, labels); tokens are padded."""
     at: int
     """One of the steps of the first batch."""
@@ -315,7 +318,7 @@ class CharCase:
     vocab_size: int
     embed_size: int
     hidden_size: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     tokens: Tensor
     at: int

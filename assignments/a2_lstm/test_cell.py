@@ -77,7 +77,8 @@ def one_step():
 def test_one_step_by_hand(student):
     c = 0.5 * 2 + 0.5 * math.tanh(1)
     expected = numbers([[[0.5 * math.tanh(c)]], [[c]]])
-    assert_both(student.lstm_step(*one_step()), expected, STEP, dims="batch hidden")
+    x, h, c_0, w_x, w_h, b = one_step()
+    assert_both(student.lstm_step(x, h, c_0, w_x, w_h, b), expected, STEP, dims="batch hidden")
 
 
 @exercise("lstm_step", points=12)
@@ -104,15 +105,15 @@ def test_a_step_is_that_of_pytorchs_cell(student, case):
 
 @exercise("lstm_step_backward", points=16)
 def test_one_step_back_by_hand(student):
-    inputs = one_step()
-    one, nothing = numbers([[1]]), numbers([[0]])
-    result = student.lstm_step_backward(one, nothing, *inputs)
+    x, h, c, w_x, w_h, b = one_step()
+    grad_h, grad_c = numbers([[1]]), numbers([[0]])
+    result = student.lstm_step_backward(grad_h, grad_c, x, h, c, w_x, w_h, b)
     g = math.tanh(1)
     tanh_c = math.tanh(0.5 * 2 + 0.5 * g)
     c_bar = 0.5 * (1 - tanh_c**2)
-    # σ' is 0.25, and block g alone has a weight to carry its gradient back to x.
-    b = numbers([c_bar * g * 0.25, c_bar * 2 * 0.25, c_bar * 0.5 * (1 - g * g), tanh_c * 0.25])
-    expected = b[2].reshape(1, 1), nothing, c_bar * 0.5 * one, b[:, None] * 1, b[:, None] * 3, b
+    # At a: σ' is 0.25, and block g alone has a weight to carry its gradient back to x.
+    a = numbers([c_bar * g * 0.25, c_bar * 2 * 0.25, c_bar * 0.5 * (1 - g * g), tanh_c * 0.25])
+    expected = a[2].reshape(1, 1), grad_c, c_bar * 0.5 * grad_h, a[:, None] * 1, a[:, None] * 3, a
     assert_gradients(result, expected)
 
 

@@ -149,7 +149,7 @@ def test_no_other_step_can_matter(student, case):
         [case.not_last],
         changed="out at other steps than the last real ones",
         because="one step of each row is picked",
-        names=("the last outputs",),
+        names=("output",),
     )
 
 

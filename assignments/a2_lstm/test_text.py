@@ -84,7 +84,7 @@ def test_a_row_is_its_sequence_and_then_padding(student, case):
     like = torch.empty(len(sizes), max(sizes), dtype=torch.int64)
     assert_like(tokens, like, what="tokens", dims="batch time")
     for row, (got, size) in enumerate(zip(tokens, sizes, strict=True)):
-        assert_close(got[:size], torch.tensor(case.ids[row]), what=f"the {size} first tokens of row {row}")
+        assert_close(got[:size], torch.tensor(case.ids[row]), what=f"tokens[{row}, :{size}]")
         padding = torch.full_like(got[size:], case.pad)
         assert_close(got[size:], padding, what=f"tokens of row {row} behind its {size} first")
 
@@ -103,7 +103,7 @@ def test_what_stands_on_padding_cannot_matter(student, case, more):
     assert_unchanged(
         after,
         before,
-        changed=f"ids on padding, and {more} columns of padding appended",
+        changed=f"ids on padding; columns of padding appended: {more}",
         because="row b's text is tokens[b, :lengths[b]]",
         what="logits",
     )
@@ -188,7 +188,8 @@ def test_with_a_bound_of_almost_nothing_the_model_hardly_moves(student, case, st
     # Adam divides by √v + 1e-8: a gradient of 1e-12 makes a step of at most 1e-4 · lr.
     because = "gradients are clipped to max_norm = 1e-12 before the step, and Adam's epsilon is 1e-8"
     for name, value in model.named_parameters():
-        what, moved = f"{name} after {steps} steps", 1e-3 * 0.1 * steps
+        what = f"{name} after {steps} step{'s' if steps > 1 else ''}"
+        moved = 1e-3 * 0.1 * steps
         assert_close(value.detach(), before[name], what=what, because=because, rtol=0, atol=moved)
 
 

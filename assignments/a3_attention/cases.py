@@ -4,7 +4,7 @@ The last functions say what several checks expect of a decoder and of a training
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis.strategies import DrawFn
 from torch import Tensor, nn
 
 from autograder.checks import CheckFailure, expect_outputs, fill_parameters, generator, note
+from autograder.checks.describe import ITEMS
 from autograder.checks.strategies import (
     dimensions,
     lengths,
@@ -232,7 +233,7 @@ class MultiHeadCase:
     d_model: int
     n_heads: int
     bias: bool
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     query: Tensor
     key: Tensor | None
@@ -305,7 +306,7 @@ def multihead_cases(
 class LearnedPositionsCase:
     max_len: int
     x: Tensor
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     def module(self, student: Any) -> nn.Module:
@@ -333,9 +334,11 @@ class Seq2SeqCase:
     pad: int
     bos: int
     eos: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
-    batches: tuple[tuple[Tensor, Tensor, Tensor], ...]
+    batches: tuple[tuple[Tensor, Tensor, Tensor], ...] = field(
+        metadata={ITEMS: ("src", "src_lengths", "tgt")}
+    )
     """Each (src, src_lengths, tgt), tgt from bos to eos and then padded."""
     at: int
     """A step of the target that is fed to the first batch."""

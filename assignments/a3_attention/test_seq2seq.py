@@ -52,7 +52,7 @@ def test_padding_of_the_source_cannot_matter(student, case, more):
     src = torch.where(case.real, case.src, (case.src + 1) % case.src_vocab)
     src = torch.cat([src, src.new_full((len(src), more), case.pad)], dim=1)
     after = expect_tuple(model(src, case.src_lengths, case.tgt_in), 2, OUTPUT)
-    changed = f"ids on padding, and {more} columns of padding appended"
+    changed = f"ids on padding; columns of padding appended: {more}"
     because = "steps at or past a row's length are padding"
     assert_unchanged(after[0], before[0], changed=changed, because=because, what="logits")
     real_columns = after[1][..., : case.src.shape[1]]

@@ -5,7 +5,7 @@ come from one matrix, from three, or from three a head. `BlockCase.pin` sets the
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -71,7 +71,7 @@ class FeedForwardCase:
     d_ff: int
     dropout: float
     """In `train()` it is 0."""
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     @property
@@ -166,7 +166,7 @@ class BlockCase:
     dropout: float
     """In `train()` it is 0."""
     norm_first: bool
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     x: Tensor
     memory: Tensor
@@ -179,6 +179,13 @@ class BlockCase:
     """An order of the steps of x."""
     at: int
     """One of the steps of x."""
+
+    @property
+    def beside_the_point(self) -> tuple[str, ...]:
+        """The fields that tell nothing of this module: what only stacks or decoders have."""
+        of_stacks = () if self.is_stack else ("n_layers",)
+        of_decoders = () if self.decodes else ("memory", "memory_mask")
+        return ("name", *of_stacks, *of_decoders)
 
     @property
     def is_stack(self) -> bool:

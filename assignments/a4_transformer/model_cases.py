@@ -5,7 +5,7 @@ The functions say what several checks expect of a model; mask_tokens has its own
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -42,7 +42,7 @@ class TransformerCase:
     n_layers: int
     max_len: int
     pad: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     src: Tensor
     tgt_in: Tensor
@@ -120,7 +120,7 @@ class GPTCase:
     d_ff: int
     n_layers: int
     max_len: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     tokens: Tensor
     at: int

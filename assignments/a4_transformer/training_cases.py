@@ -1,6 +1,6 @@
 """Cases for the checks of training.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -75,7 +75,7 @@ class TrainingCase:
 
     vocab_size: int
     max_len: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
     batches: tuple[Tensor, ...]
 

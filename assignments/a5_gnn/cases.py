@@ -70,7 +70,7 @@ def scatter_cases(draw: DrawFn, min_dims: int = 1) -> ScatterCase:
 class LayerCase(GraphCase):
     x: Tensor
     out_size: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     @property
@@ -174,7 +174,7 @@ class EdgeMessageCase(GraphCase):
     x: Tensor
     edge_attr: Tensor
     hidden: int
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     @property
@@ -219,7 +219,7 @@ class ModelCase(GraphCase):
     heads: int
     n_classes: int
     dropout: float
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     def model(self, student: Any, kind: str) -> nn.Module:
@@ -276,7 +276,7 @@ class BatchCase(Graph):
     batch: Tensor
     x: Tensor
     node_order: Tensor
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     @property
@@ -339,7 +339,7 @@ class AutoEncoderCase(GraphCase):
     hidden: int
     latent: int
     variational: bool
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     def model(self, student: Any) -> nn.Module:
@@ -406,7 +406,7 @@ class NaiveCase:
     hidden: int
     n_classes: int
     perm: Tensor
-    seed: int
+    seed: int = field(repr=False)
     """Of the weights."""
 
     @property

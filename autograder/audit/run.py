@@ -108,7 +108,9 @@ def run(course: Course, work: list[Task], jobs: int) -> Iterator[tuple[Task, Out
 def judge(grader: Grader, task: Task) -> Graded:
     """The results of all checks; of a mutant only the first that does not pass, if there is one."""
     if task.exercise is None:
-        exercises = grader.session.grade(task.submission).exercises
+        # A mistake is one on the CPU; on a GPU alternatives have to work as well.
+        everything = task.kind is Kind.ALTERNATIVES
+        exercises = grader.session.grade(task.submission, device_parity=everything).exercises
         checks = tuple(check for exercise in exercises for check in exercise.checks)
         return Graded(checks, {each.name: each.diagnosis for each in exercises if each.diagnosis})
     _make_ready(grader, task.unit, task.exercise)

@@ -22,7 +22,7 @@ from autograder.checks.modules import expect_parameters
 from autograder.checks.properties import (
     check_batch_independence,
     check_causal,
-    check_cost_in_proportion,
+    check_cost_growth,
     check_deterministic_under_generator,
     check_dropout,
     check_dtype_and_device,
@@ -64,7 +64,7 @@ __all__ = [
     "central_slopes",
     "check_batch_independence",
     "check_causal",
-    "check_cost_in_proportion",
+    "check_cost_growth",
     "check_deterministic_under_generator",
     "check_dropout",
     "check_dtype_and_device",

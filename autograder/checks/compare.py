@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from autograder.checks.describe import (
     SMALL,
+    describe_apart,
     describe_dtype,
     describe_index,
     describe_not_finite,
     describe_number,
     describe_shape,
-    describe_tensor,
     describe_type,
     describe_values,
     first_index,
@@ -162,9 +162,11 @@ def assert_zero(
         return
     at = first_index(wrong)
     checked = got.numel() if where is None else int(where.expand(got.shape).sum())
+    count = int(wrong.sum())
+    values = f"{count} of the {checked} values" if checked > 1 else "the one value"
     raise CheckFailure(
-        ("wrong", f"{int(wrong.sum())} of the {checked} values of {what} that must be exactly 0 are not"),
-        ("where", f"{what}{describe_index(at)}"),
+        ("wrong", f"{values} of {what} that must be exactly 0 {'is' if count == 1 else 'are'} not"),
+        ("where", _place(what, at)),
         ("expected", "0.0"),
         ("got", describe_values(got[at])),
         because=because,
@@ -185,7 +187,7 @@ def expect_no_nan(got: Any, *, what: str = "output") -> Tensor:
     tensor = expect_tensor(got, what=what)
     if tensor.isnan().any():
         raise CheckFailure(
-            ("wrong", f"{what} holds {describe_not_finite(tensor.detach())}, of {tensor.numel()} values"),
+            ("wrong", _holds_not_finite(tensor.detach(), what)),
             ("expected", "no NaN"),
             because="the inputs are finite",
         )
@@ -234,7 +236,8 @@ def expect_value_error(call: Callable[[], Any], argument: str | Sequence[str], v
     argument = " or ".join(arguments) or "the value"
     named = f"names {argument} and its value {value!r}" if arguments else f"holds {value!r}"
     expected = ("expected", f"a ValueError whose message {named}")
-    wrong = ("wrong", f"{argument}={value!r} is not refused as it should be")
+    refused = f"{argument}={value!r}" if len(arguments) == 1 else f"{value!r} for {argument}"
+    wrong = ("wrong", f"{refused} is not refused as it should be")
     try:
         result = call()
     except NotImplementedError:
@@ -265,6 +268,8 @@ def expect_value_error(call: Callable[[], Any], argument: str | Sequence[str], v
         raise CheckFailure(wrong, expected, ("got", f"no error, but {describe_type(result)}"))
 
 
+_SHORT: Final = 80  # characters, in which more than a few values can be told
+
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan", re.IGNORECASE)
 
 
@@ -293,8 +298,8 @@ def _report_not_finite(got: Tensor, expected: Tensor, because: str | None, what:
         return
     at = first_index(wrong)
     raise CheckFailure(
-        ("wrong", f"{what} holds {describe_not_finite(got)}, of {got.numel()} values"),
-        ("where", f"{what}{describe_index(at)}"),
+        ("wrong", _holds_not_finite(got, what)),
+        *([("where", _place(what, at))] if got.numel() > 1 else []),
         *_expected_and_got(got, expected, at),
         because=because,
     )
@@ -310,25 +315,34 @@ def _report_values(got: Tensor, expected: Tensor, wrong: Tensor, because: str | 
     else:
         at = first_index(wrong)
     count = int(wrong.sum())
-    differ = f"{count} of {got.numel()} values differ{'s' if count == 1 else ''}"
-    where = f"{what}{describe_index(at)}" + (", where it is furthest off" if count > 1 else "")
+    differ = f": {count} of {got.numel()} values differ{'s' if count == 1 else ''}" if got.numel() > 1 else ""
+    most = "where it is furthest off" if got.is_floating_point() or got.is_complex() else "the first of them"
     raise CheckFailure(
-        ("wrong", f"{what} is not right: {differ}"),
-        ("where", where),
+        ("wrong", f"{what} is not right{differ}"),
+        *([("where", _place(what, at) + (f", {most}" if count > 1 else ""))] if got.numel() > 1 else []),
         *_expected_and_got(got, expected, at),
         *_notice(got, expected),
         because=because,
     )
 
 
+def _holds_not_finite(got: Tensor, what: str) -> str:
+    if got.numel() == 1:
+        return f"{what} is {'NaN' if got.isnan().any() else 'infinite'}"
+    return f"{what} holds {describe_not_finite(got)}, of {got.numel()} values"
+
+
+def _place(what: str, at: tuple[int, ...]) -> str:
+    """`weights[0, 1]`, or of what is no name: `gradient of q, at [0, 1]`."""
+    index = describe_index(at)
+    return f"{what}, at {index}" if index and " " in what else f"{what}{index}"
+
+
 def _expected_and_got(got: Tensor, expected: Tensor, at: tuple[int, ...]) -> tuple[Row, Row]:
     """Whole where small, else the entry at fault; with as many digits as it takes to see the difference."""
-    if got.numel() <= SMALL:
-        texts = describe_tensor(expected), describe_tensor(got)
-    else:
-        texts = describe_values(expected[at]), describe_values(got[at])
-    if texts[0] == texts[1]:
-        texts = repr(expected[at].item()), repr(got[at].item())
+    texts = describe_apart(expected, got) if got.numel() <= 2 * SMALL else ("", "")
+    if got.numel() > 2 * SMALL or (got.numel() > SMALL and max(map(len, texts)) > _SHORT):
+        texts = describe_apart(expected[at], got[at])
     return ("expected", texts[0]), ("got", texts[1])
 
 
@@ -340,8 +354,12 @@ def _notice(got: Tensor, expected: Tensor) -> list[Row]:
     size = max(1.0, float(expected.abs().max()))
     if not (expected.isfinite().all() and got.isfinite().all() and (expected.abs() > 1e-6 * size).sum() >= 2):
         return []
+    if torch.allclose(got, expected, rtol=1e-5, atol=1e-6 * size):
+        return [("notice", "they agree to five digits or more: an epsilon too many, or float32 on the way?")]
     factor = float((got * expected).sum() / (expected * expected).sum())
-    if factor != 0 and torch.allclose(got, factor * expected, rtol=1e-6, atol=1e-9 * size):
+    if abs(factor) > 1e-6 and torch.allclose(got, factor * expected, rtol=1e-6, atol=1e-9 * size):
+        if math.isclose(factor, -1, rel_tol=1e-6):
+            return [("notice", "every value is what was expected, with the opposite sign")]
         return [("notice", f"every value is {describe_number(factor)} times what was expected")]
     for a in range(got.ndim):
         for b in range(a):

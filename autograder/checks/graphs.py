@@ -188,7 +188,7 @@ def check_node_order(
         [*nodes, *edges],
         [*[order] * len(nodes), *[None] * len(edges)],
         [order if moves else None for moves in per_node],
-        changed=f"the order of the nodes: node i was node {describe_values(order)}[i] before",
+        changed=_reordered("nodes", order),
         because="how the nodes are numbered means nothing",
         names=names,
         gradient=gradient,
@@ -213,7 +213,7 @@ def check_edge_order(
         [*nodes, *edges],
         [*[None] * len(nodes), *[order] * len(edges)],
         [order if moves else None for moves in per_edge],
-        changed=f"the order of the edges: edge k was edge {describe_values(order)}[k] before",
+        changed=_reordered("edges", order),
         because="the order in which edges are listed means nothing",
         names=names,
         gradient=gradient,
@@ -235,6 +235,12 @@ def check_parts_apart(
         because="no edge joins them",
         what=what,
     )
+
+
+def _reordered(what: str, order: Tensor) -> str:
+    if bool((order == torch.arange(len(order))).all()):
+        return f"nothing: the {what} are in the order that they were in"
+    return f"the order of the {what}, to {describe_values(order)} (their numbers before)"
 
 
 def _check_order(

@@ -5,32 +5,26 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.check import Check
 from autograder.course import DIAGNOSIS
 from autograder.diagnosis.fingerprint import fingerprint
 from autograder.diagnosis.probes import case_digest
 from autograder.diagnosis.table import read_table
 from autograder.errors import NO_ANSWER
 from autograder.results import Diagnosis
-from autograder.trials import Body, body_of, draw_cases
+from autograder.trials import RunnableCheck, body_of, draw_cases
 
 
-@dataclass(frozen=True)
-class RunnableCheck:
-    """A collected check: its test function, the arguments that are not drawn, and what gives the student."""
-
-    test: Body
-    fixtures: dict[str, Any]
-    student: Callable[[], Any]
-
-
-def diagnose(folder: Path, exercise: str, checks: Mapping[str, RunnableCheck]) -> Diagnosis | None:
+def diagnose(
+    folder: Path, exercise: str, checks: Mapping[str, RunnableCheck], student: Callable[[Check], Any]
+) -> Diagnosis | None:
     """The known mistake that the answers in an exercise are those of, or None.
 
-    `folder` holds the unit's table; `checks` are those at hand, by id. Where one that the table needs is not
+    `folder` holds the unit's table; `checks` are those at hand, by id; `student` gives a check its module.
+    Where one that the table needs is not
     among them, or draws other cases than the table's, nothing is said.
     """
     table = read_table(folder / DIAGNOSIS).get(exercise)
@@ -47,7 +41,7 @@ def diagnose(folder: Path, exercise: str, checks: Mapping[str, RunnableCheck]) -
                 drawn, check = cases[probe.check], checks[probe.check]
                 if probe.case >= len(drawn) or case_digest(drawn[probe.case]) != probe.digest:
                     return None
-                arguments = {**check.fixtures, **drawn[probe.case], "student": check.student()}
+                arguments = {**check.fixtures, **drawn[probe.case], "student": student(check.check)}
                 prints.append(fingerprint(body_of(check.test), arguments))
     except NO_ANSWER:
         return None

@@ -21,7 +21,7 @@ from autograder.grading.class_folder import Rejected, read_class
 from autograder.grading.pool import grade_all
 from autograder.results import Status, UnitResult
 from autograder.sandbox import SandboxError, prepare
-from autograder.table import points
+from autograder.table import device_advice, points
 
 
 def grade_class(
@@ -122,14 +122,15 @@ def _summary(result: UnitResult) -> str:
         Status.CRASHED: "crashed",
         Status.TIMEOUT: "timed out",
         Status.ERROR: "not importable",
-        Status.SKIPPED: "not verifiable here",
     }
     parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
     if counts[Status.FAILED] - unwritten:
         parts.append(f"{counts[Status.FAILED] - unwritten} failed")
     if unwritten:
         parts.append(f"{unwritten} not written")
-    return ", ".join(parts) + (f" of {len(checks)} checks" if parts else f"all {len(checks)} checks passed")
+    judged = len(checks) - counts[Status.SKIPPED]
+    told = ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
+    return told + (f"; {counts[Status.SKIPPED]} not verifiable here" if counts[Status.SKIPPED] else "")
 
 
 def _document(course: Course, results: list[UnitResult], rejected: list[Rejected]) -> dict[str, Any]:
@@ -148,10 +149,12 @@ def report_text(result: UnitResult) -> str:
     ]
     width = max((len(exercise.name) for exercise in result.exercises), default=0)
     for exercise in result.exercises:
-        passed = sum(check.status is Status.PASSED for check in exercise.checks)
         score = f"{points(exercise.score)} of {points(exercise.max_score)}"
-        lines.append(f"  {exercise.name:<{width}}   {score:>12}   {passed} of {len(exercise.checks)} checks")
+        checks = f"{exercise.passed} of {len(exercise.counted)} checks"
+        device = f"   on a GPU: {exercise.device.state}" if exercise.device else ""
+        lines.append(f"  {exercise.name:<{width}}   {score:>12}   {checks}{device}")
     lines += [f"  note: {note}" for note in result.notes]
+    lines += [f"  {line}" for line in device_advice(result.exercises)]
     for exercise in result.exercises:
         for check in exercise.checks:
             if check.message:

@@ -7,14 +7,12 @@ is known what the check asks; only a failing check runs Hypothesis again, to shr
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Generator, Iterator
 from enum import Enum
 from typing import Any
 
 import pytest
-import torch
 from hypothesis.errors import UnsatisfiedAssumption
 
 from autograder.check import Check, Failure
@@ -24,7 +22,18 @@ from autograder.diagnosis.fingerprint import Fingerprint, fingerprint
 from autograder.diagnosis.probes import case_digest
 from autograder.diagnosis.table import Probe
 from autograder.errors import NO_ANSWER, ModuleProblem, WorkerLost
-from autograder.trials import FAILURES, Body, body_of, draw_cases, is_property, run_live
+from autograder.parity.remote import record_remotely
+from autograder.parity.verdict import RecordedCase, typical
+from autograder.trials import (
+    FAILURES,
+    Body,
+    RunnableCheck,
+    body_of,
+    draw_cases,
+    is_property,
+    run_live,
+    tensors_in,
+)
 from autograder.worker.client import TimeLimit
 from autograder.worker.links import (
     Answer,
@@ -112,6 +121,11 @@ class FrozenCheck:
         arguments = self._arguments(self._cases[probe.case], self._live_link(remote))
         return fingerprint(body_of(self._test), arguments)
 
+    def recorded(self, remote: RemoteSubmission) -> RecordedCase | None:
+        """What the check asks of the submission on one of its cases, and is answered; None where it fails."""
+        runnable = RunnableCheck(self._check, self._test, self._fixtures)
+        return record_remotely(runnable, typical(self._cases), remote, self._protected)
+
     def _find(self, remote: RemoteSubmission, told: Told) -> tuple[int, Failure] | None:
         """The failure to tell and the number of its case; no case is run that is not needed for it."""
         failures = self._replay(remote) if self._prefetch is not None else self._record(remote)
@@ -156,7 +170,7 @@ class FrozenCheck:
     def _draw(self) -> None:
         self._cases = draw_cases(self._test, self._fixtures)
         self._versions = _versions(self._cases)
-        self._protected = frozenset(t.untyped_storage().data_ptr() for t in _tensors(self._cases))
+        self._protected = frozenset(t.untyped_storage().data_ptr() for t in tensors_in(self._cases))
         self._prefetch: Prefetch | None = None
         self._passed: list[dict[bytes, Seen]] = [{} for _ in self._cases]
 
@@ -253,23 +267,9 @@ class FrozenCheck:
 
 def _size(case: dict[str, Any]) -> int:
     """How many numbers a reader of the case has before him."""
-    return sum(tensor.numel() for tensor in _tensors(case))
+    return sum(tensor.numel() for tensor in tensors_in(case))
 
 
 def _versions(x: Any) -> list[int]:
     """How often each tensor in `x` was changed in place."""
-    return [tensor._version for tensor in _tensors(x)]
-
-
-def _tensors(x: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in drawn arguments: in containers, and in the fields of dataclasses."""
-    if isinstance(x, torch.Tensor):
-        yield x
-    elif isinstance(x, dict):
-        yield from _tensors(list(x.values()))
-    elif isinstance(x, list | tuple):
-        for item in x:
-            yield from _tensors(item)
-    elif dataclasses.is_dataclass(x) and not isinstance(x, type):
-        for field in dataclasses.fields(x):
-            yield from _tensors(getattr(x, field.name))
+    return [tensor._version for tensor in tensors_in(x)]

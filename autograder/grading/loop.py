@@ -11,15 +11,24 @@ from dataclasses import dataclass
 import pytest
 
 from autograder.check import Check, Failure
+from autograder.collection import CHECK, arguments, assign_checks
 from autograder.course import DIAGNOSIS, Course, CourseError, Unit
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import ExerciseTable, Probe, read_table
 from autograder.errors import NO_ANSWER, GraderBroken
-from autograder.failures import failure_text, status_of
+from autograder.failures import failure_text, not_verifiable_text, status_of
 from autograder.grading.frozen import FrozenCheck, Told
-from autograder.plugin import CHECK, arguments, assign_checks
+from autograder.parity.remote import remote_parity
 from autograder.reach import WORKER_LIMITS
-from autograder.results import CheckResult, Diagnosis, Status, UnitResult, by_exercise
+from autograder.results import (
+    CheckResult,
+    DeviceState,
+    DeviceVerdict,
+    Diagnosis,
+    Status,
+    UnitResult,
+    by_exercise,
+)
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
 from autograder.worker.reached import Ahead, RemoteSubmission
@@ -34,6 +43,15 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class OnDevice:
+    """What a check of device parity came to."""
+
+    verdict: DeviceVerdict
+    failure: Failure | None
+
+
+Outcome = Failure | Skipped | OnDevice | None
 Job = Callable[["GradingLoop", Items], None]
 
 
@@ -78,17 +96,24 @@ class GradingLoop:
             job(self, checks)
         return True
 
-    def grade(self, submission: Submission, checks: Items, exercise: str | None) -> UnitResult:
-        """Every check of the unit, or those of one `exercise` up to the first that fails."""
+    def grade(
+        self, submission: Submission, checks: Items, exercise: str | None, device_parity: bool
+    ) -> UnitResult:
+        """Every check of the unit, or those of one `exercise` up to the first that fails.
+
+        Without `device_parity` those that are about a GPU are left out.
+        """
         unit = self._course.unit(submission.unit)
         wanted = [
             (item, check)
             for item, check in checks
-            if check.unit == unit.name and exercise in (None, check.exercise)
+            if check.unit == unit.name
+            and exercise in (None, check.exercise)
+            and (device_parity or not check.is_parity)
         ]
         # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
         lanes = {slow: self._reach(submission, unit) for slow in (False, True)}
-        outcomes: dict[str, Failure | Skipped | None] = {}
+        outcomes: dict[str, Outcome] = {}
         failed: set[str] = set()  # an exercise's first failure is shrunk: the others mostly have its cause
         answering: set[str] = set()  # those of them that answered something
         diagnoses: dict[str, Diagnosis] = {}
@@ -101,9 +126,20 @@ class GradingLoop:
             lanes[True],
         )
         try:
-            for item, check in sorted(wanted, key=lambda pair: pair[1].is_slow):
+            for item, check in sorted(wanted, key=lambda pair: (pair[1].is_parity, pair[1].is_slow)):
                 if not check.is_slow:
                     slow.go_on()
+                if check.is_parity:
+                    passed = [
+                        pair
+                        for pair in wanted
+                        if pair[1].exercise == check.exercise
+                        and not pair[1].is_slow
+                        and not pair[1].is_parity
+                        and outcomes[pair[1].id] is None
+                    ]
+                    outcomes[check.id] = self._parity(check, passed, lanes[False])
+                    continue
                 if exercise is not None:
                     told = Told.FIRST
                 elif check.exercise in failed:
@@ -151,7 +187,7 @@ class GradingLoop:
         answers: dict[Probe, Fingerprint | None] = {}
         try:
             for item, check in checks:
-                if check.unit == submission.unit and check.exercise == exercise and not check.is_slow:
+                if _can_be_probed(check, submission.unit, exercise):
                     frozen = self._frozen_check(item, check)
                     for probe in frozen.some_probes(cases) if probes is None else probes:
                         if probe.check == check.id:
@@ -169,6 +205,19 @@ class GradingLoop:
         finally:
             remote.close()
 
+    def parity(self, submission: Submission, checks: Items, exercise: str) -> OnDevice:
+        remote = self._reach(submission, self._course.unit(submission.unit))
+        mine = [each for each in checks if _can_be_probed(each[1], submission.unit, exercise)]
+        try:
+            return self._parity(mine[0][1], mine, remote)
+        finally:
+            remote.close()
+
+    def _parity(self, check: Check, passed: Items, remote: RemoteSubmission) -> OnDevice:
+        """What comes of checks that the submission passes on a simulated GPU."""
+        recorded = [self._frozen_check(item, each).recorded(remote) for item, each in passed]
+        return OnDevice(*remote_parity(recorded, remote.on_a_simulated_gpu(), check))
+
     def _reach(self, submission: Submission, unit: Unit) -> RemoteSubmission:
         return RemoteSubmission(self._zygote, submission, unit.rules, WORKER_LIMITS)
 
@@ -182,7 +231,9 @@ class GradingLoop:
         if table is None:
             return None
         frozen = {
-            check.id: self._frozen_check(item, check) for item, check in checks if check.exercise == exercise
+            check.id: self._frozen_check(item, check)
+            for item, check in checks
+            if check.exercise == exercise and not check.is_parity
         }
         prints = []
         try:
@@ -247,10 +298,24 @@ class _SlowLane:
             self._ahead = self._checks.popleft().start(self._remote)
 
 
-def _result(check: Check, outcome: Failure | Skipped | None, diagnosis: Diagnosis | None) -> CheckResult:
+def _can_be_probed(check: Check, unit: str, exercise: str) -> bool:
+    return (check.unit, check.exercise) == (unit, exercise) and not (check.is_slow or check.is_parity)
+
+
+def _result(check: Check, outcome: Outcome, diagnosis: Diagnosis | None) -> CheckResult:
+    if isinstance(outcome, OnDevice):
+        verdict, failure = outcome.verdict, outcome.failure
+        if failure is not None:
+            text = failure_text(check, failure)
+            return CheckResult(check.id, check.exercise, Status.FAILED, text, verdict)
+        if verdict.state is DeviceState.UNVERIFIABLE:
+            text = not_verifiable_text(check, verdict.detail)
+            return CheckResult(check.id, check.exercise, Status.SKIPPED, text, verdict)
+        return CheckResult(check.id, check.exercise, Status.PASSED, device=verdict)
     if outcome is None:
         return CheckResult(check.id, check.exercise, Status.PASSED)
     if isinstance(outcome, Skipped):
-        return CheckResult(check.id, check.exercise, Status.SKIPPED, outcome.reason)
+        text = not_verifiable_text(check, outcome.reason)
+        return CheckResult(check.id, check.exercise, Status.SKIPPED, text)
     text = failure_text(check, outcome, diagnosis=diagnosis)
     return CheckResult(check.id, check.exercise, status_of(outcome.error), text)

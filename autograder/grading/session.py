@@ -23,7 +23,7 @@ from autograder.course import Course, CourseError
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import Probe
 from autograder.grading.loop import GradingLoop, Items, Job
-from autograder.results import CheckResult, Diagnosis, Status, UnitResult
+from autograder.results import CheckResult, DeviceVerdict, Diagnosis, Status, UnitResult
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
 
@@ -54,16 +54,17 @@ class GradingSession:
             self.close()
             raise
 
-    def grade(self, submission: Submission) -> UnitResult:
-        """Run every check of the submission's unit on it."""
-        return self._do(lambda loop, checks: loop.grade(submission, checks, None))
+    def grade(self, submission: Submission, *, device_parity: bool = True) -> UnitResult:
+        """Run every check of the submission's unit on it, those about a GPU only with `device_parity`."""
+        return self._do(lambda loop, checks: loop.grade(submission, checks, None, device_parity))
 
     def first_failure(self, submission: Submission, exercise: str) -> CheckResult | None:
         """The first check of `exercise` that the submission fails, on the case drawn, or None.
 
-        For whoever wants to know only whether the checks notice something: nothing is shrunk.
+        For whoever wants to know only whether the checks notice something: nothing is shrunk, and nothing
+        tried on a GPU.
         """
-        result = self._do(lambda loop, checks: loop.grade(submission, checks, exercise))
+        result = self._do(lambda loop, checks: loop.grade(submission, checks, exercise, False))
         results = [check for each in result.exercises for check in each.checks]
         passing = (Status.PASSED, Status.SKIPPED)
         return next((check for check in results if check.status not in passing), None)
@@ -85,6 +86,10 @@ class GradingSession:
     def diagnosis(self, submission: Submission, exercise: str) -> Diagnosis | None:
         """The known mistake that the submission's answers in `exercise` are those of."""
         return self._do(lambda loop, checks: loop.diagnosis(submission, checks, exercise))
+
+    def parity(self, submission: Submission, exercise: str) -> DeviceVerdict:
+        """What comes of the exercise on a simulated GPU."""
+        return self._do(lambda loop, checks: loop.parity(submission, checks, exercise)).verdict
 
     def _do(self, work: Callable[[GradingLoop, Items], T]) -> T:
         """Let the session's own thread do `work` on the checks that were collected."""

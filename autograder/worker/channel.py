@@ -13,7 +13,7 @@ import traceback
 import torch
 
 from autograder.importing import SubmissionImporter
-from autograder.worker import wire
+from autograder.worker import frames, wire
 
 _MAX_TEXT = 4_000
 _MAX_FRAMES = 12
@@ -27,19 +27,19 @@ class Channel:
         self._receive_into = connection.recv_into
 
     def send(self, message: wire.FromWorker, tensors: list[torch.Tensor] | None = None) -> None:
-        self._send(wire.pack(message, tensors or ()))
+        self._send(frames.pack(message, tensors or ()))
 
     def reply(self, reply: wire.Reply, tensors: list[torch.Tensor]) -> None:
         try:
-            frame = wire.pack(reply, tensors)
+            frame = frames.pack(reply, tensors)
         except Exception as error:  # a result too large, or of a dtype that cannot travel
             kept = wire.Raised(["RuntimeError"], f"the result cannot be sent back: {error}"[:_MAX_TEXT])
-            frame = wire.pack(wire.Reply(reply.number, [kept], [0], reply.printed))
+            frame = frames.pack(wire.Reply(reply.number, [kept], [0], reply.printed))
         self._send(frame)
 
     def receive(self) -> tuple[wire.FromGrader, list[torch.Tensor]]:
-        header, payload = wire.frame_lengths(self._exactly(wire.HEAD_BYTES))
-        return wire.from_grader(self._exactly(header), self._exactly(payload))
+        header, payload = frames.frame_lengths(self._exactly(frames.HEAD_BYTES))
+        return frames.from_grader(self._exactly(header), self._exactly(payload))
 
     def _exactly(self, count: int) -> bytes:
         data = bytearray(count)
@@ -77,13 +77,13 @@ class Printed(io.TextIOBase):
 
 def raised(error: BaseException, importer: SubmissionImporter) -> wire.Raised:
     files = set(importer.paths.values())
-    frames = [
+    lines = [
         wire.Frame(os.path.basename(f.filename), f.lineno or 0, f.name[:100], (f.line or "")[:200])
         for f in traceback.extract_tb(error.__traceback__)
         if f.filename in files
     ]
     if isinstance(error, SyntaxError) and error.filename in files:
-        frames.append(
+        lines.append(
             wire.Frame(
                 os.path.basename(error.filename or ""),
                 error.lineno or 0,
@@ -92,7 +92,7 @@ def raised(error: BaseException, importer: SubmissionImporter) -> wire.Raised:
             )
         )
     return wire.Raised(
-        [kind.__name__[:100] for kind in type(error).__mro__[:10]], _text(error), frames[-_MAX_FRAMES:]
+        [kind.__name__[:100] for kind in type(error).__mro__[:10]], _text(error), lines[-_MAX_FRAMES:]
     )
 
 

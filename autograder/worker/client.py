@@ -19,7 +19,7 @@ import torch
 from autograder.errors import GraderBroken, WorkerCrashed, WorkerLost, WorkerTimeout
 from autograder.rules import Rules
 from autograder.submission import Submission
-from autograder.worker import wire
+from autograder.worker import frames, wire
 
 _START_SECONDS = 180.0
 _FORK_SECONDS = 60.0
@@ -125,14 +125,14 @@ class Worker:
         self._cpu_clock = _CpuClock(pidfd)
         self.layers: tuple[str, ...] = ()
 
-    def open(self, submission: Submission, rules: Rules) -> None:
+    def open(self, submission: Submission, rules: Rules, *, simulated: bool = False) -> None:
         """Wait until the worker is locked down, then send it the submission's sources."""
         ready, _ = self.receive(self.budget(TimeLimit(cpu=10)))
         if not isinstance(ready, wire.Ready):
             raise WorkerCrashed("did not report that it is locked down")
         self.layers = tuple(ready.layers)
         paths = {name: submission.path(name) for name in submission.sources}
-        self.send(wire.pack(wire.Open(submission.sources, paths, rules)))
+        self.send(frames.pack(wire.Open(submission.sources, paths, rules, simulated)))
 
     def send(self, frame: bytes) -> None:
         """Send a whole frame; a worker that does not read for long is lost."""
@@ -154,14 +154,14 @@ class Worker:
         """The next frame, within what is left of `budget`."""
         frame = self.receive_bytes(budget)
         try:
-            return wire.from_worker(*frame)
+            return frames.from_worker(*frame)
         except wire.WireError as error:
             raise self._lost(WorkerCrashed(f"sent something that is no answer ({error})")) from None
 
     def receive_bytes(self, budget: Budget) -> tuple[bytes, bytes]:
         """Header and payload of the next frame as they came."""
         try:
-            header, payload = wire.frame_lengths(self._exactly(wire.HEAD_BYTES, budget))
+            header, payload = frames.frame_lengths(self._exactly(frames.HEAD_BYTES, budget))
         except wire.WireError as error:
             raise self._lost(WorkerCrashed(f"sent something that is no answer ({error})")) from None
         return self._exactly(header, budget), self._exactly(payload, budget)

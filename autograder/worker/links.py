@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 
 from autograder.errors import WorkerCrashed
-from autograder.worker import wire
+from autograder.worker import frames, wire
 from autograder.worker.client import TimeLimit
 from autograder.worker.reached import Ahead, AnswerCallback, CalledBack, Frame, RemoteSubmission
 from autograder.worker.values import same_bits
@@ -93,7 +93,7 @@ class LiveLink:
             called_back = True
             return answer_callback(callback, table)
 
-        self._remote.send(wire.pack(request, tensors))
+        self._remote.send(frames.pack(request, tensors))
         reply, table = self._remote.reply(number, self._limit, answer)
         self.printed += reply.printed
         if len(reply.results) != 1:
@@ -141,7 +141,7 @@ class Prefetch:
         table: list[torch.Tensor] = []
         scripts = [transcript.script(-1 - i, table) for i, transcript in enumerate(transcripts)]
         self._modules = dict.fromkeys(module for each in transcripts for module in each.modules())
-        self._frame = wire.pack(wire.Request(scripts), table)
+        self._frame = frames.pack(wire.Request(scripts), table)
 
     def start(self, remote: RemoteSubmission, module: str, limit: TimeLimit) -> Ahead:
         """Send the frame; each case is answered within `limit`."""

@@ -12,7 +12,7 @@ import torch
 from autograder.errors import ModuleProblem, WorkerCrashed, WorkerLost, WorkerTimeout
 from autograder.rules import Rules
 from autograder.submission import Submission
-from autograder.worker import wire
+from autograder.worker import frames, wire
 from autograder.worker.client import TimeLimit, Worker, Zygote
 from autograder.worker.errors import student_error
 
@@ -34,21 +34,35 @@ class CalledBack(Exception):
 class RemoteSubmission:
     """One submission behind a worker, which is forked when needed and again when it was lost.
 
-    `layers` are the layers of the lock-down that its workers reported.
+    `layers` are the layers of the lock-down that its workers reported. With `simulated` it computes on a
+    simulated GPU.
     """
 
-    def __init__(self, zygote: Zygote, submission: Submission, rules: Rules, limits: dict[str, int]) -> None:
+    def __init__(
+        self,
+        zygote: Zygote,
+        submission: Submission,
+        rules: Rules,
+        limits: dict[str, int],
+        *,
+        simulated: bool = False,
+    ) -> None:
         self.submission = submission
         self.layers: tuple[str, ...] = ()
         self.seconds_left = SUBMISSION_SECONDS
         self._zygote = zygote
         self._rules = rules
         self._limits = limits
+        self._simulated = simulated
         self._worker: Worker | None = None
         self._imported: set[str] = set()
         self._broken: dict[str, Exception] = {}
         self._scripts = 0
         self._ahead: Ahead | None = None
+
+    def on_a_simulated_gpu(self) -> RemoteSubmission:
+        """The same submission behind another worker; close that, too."""
+        return RemoteSubmission(self._zygote, self.submission, self._rules, self._limits, simulated=True)
 
     def use(self, module: str) -> None:
         """Make sure that `module` is imported in a living worker.
@@ -66,7 +80,7 @@ class RemoteSubmission:
             return
         number = self.next_number()
         try:
-            worker.send(wire.pack(wire.Request([wire.Script(number, [wire.Import(module)], [0])])))
+            worker.send(frames.pack(wire.Request([wire.Script(number, [wire.Import(module)], [0])])))
             reply, _ = self.reply(number, IMPORT_LIMIT)
         except WorkerLost as error:
             self._broken[module] = type(error)(f"{error} while {module}.py was imported")
@@ -126,7 +140,7 @@ class RemoteSubmission:
         if wire.calls_back(frame[0]):
             raise CalledBack
         try:
-            message, table = wire.from_worker(*frame)
+            message, table = frames.from_worker(*frame)
         except wire.WireError as error:
             self.close()
             raise WorkerCrashed(f"sent something that is no answer ({error})") from None
@@ -172,7 +186,7 @@ class RemoteSubmission:
         if self._worker is None or self._worker.closed:
             self._imported.clear()
             self._worker = self._zygote.fork(self._limits)
-            self._worker.open(self.submission, self._rules)
+            self._worker.open(self.submission, self._rules, simulated=self._simulated)
             self.layers = self._worker.layers
         return self._worker
 

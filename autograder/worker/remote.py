@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from autograder.counting import counter, not_counted
 from autograder.errors import WorkerCrashed
 from autograder.seeding import call_seed
-from autograder.worker import wire
+from autograder.worker import frames, wire
 from autograder.worker.errors import student_error
 from autograder.worker.remote_module import RemoteModule
 from autograder.worker.values import Lifting, Lowering, set_generator_state
@@ -121,6 +121,8 @@ class Conversation:
             raise WorkerCrashed("answered another question")
         if counts is not None:
             counts.elements += result.elements
+            counts.discrete += result.discrete
+            counts.operations += result.operations
         try:
             return self._take(result, table, keys, inputs, number)
         except Exception as error:
@@ -228,9 +230,9 @@ class Conversation:
         lowering = Lowering(lambda x: self._refer(x, []), strides=True)
         try:
             answer = wire.CallbackResult(lowering.value(self._callbacks[callback.number](*args)))
-            return wire.pack(answer, lowering.tensors)
+            return frames.pack(answer, lowering.tensors)
         except Exception as error:  # the submission called the check's function in a way that it refuses
-            return wire.pack(wire.CallbackResult(None, f"{type(error).__name__}: {error}"[:2000]))
+            return frames.pack(wire.CallbackResult(None, f"{type(error).__name__}: {error}"[:2000]))
 
 
 class _RemoteGraph(torch.autograd.Function):

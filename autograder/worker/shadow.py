@@ -8,6 +8,7 @@ have been made out of an answer; if it asks others, or ends early, it is never s
 
 from __future__ import annotations
 
+import msgspec
 import torch
 
 from autograder.worker import wire
@@ -48,9 +49,7 @@ class ShadowLink:
 
 def _other_result(result: wire.Result) -> wire.Result:
     if isinstance(result, wire.Returned):
-        return wire.Returned(
-            _other_value(result.value), result.modules, result.mutated, result.states, result.elements
-        )
+        return msgspec.structs.replace(result, value=_other_value(result.value))
     return result
 
 

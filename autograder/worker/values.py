@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from autograder.device.place import HOST, Place
 from autograder.worker import wire
 
 _MAX_DIGITS = 400
@@ -27,21 +28,25 @@ class Lowering:
 
     `tensors` is the table that TensorRef and GeneratorRef point into; one tensor that is passed
     twice stands in it once. `keys` are the objects themselves, tensors and generators, in the same
-    order. `foreign` says what stands for a value that is not data.
+    order. `foreign` says what stands for a value that is not data. Tensors are taken home from `place`.
     """
 
-    def __init__(self, foreign: Callable[[object], wire.Value], *, strides: bool) -> None:
+    def __init__(
+        self, foreign: Callable[[object], wire.Value], *, strides: bool, place: Place = HOST
+    ) -> None:
         self.tensors: list[torch.Tensor] = []
         self.keys: list[object] = []  # kept alive here, so that their ids stay theirs
         self._foreign = foreign
         self._strides = strides
+        self._place = place
         self._index: dict[int, int] = {}
 
     def value(self, x: object) -> wire.Value:
         if x is None or x is True or x is False:
             return x
         if isinstance(x, torch.Tensor):
-            return self.tensor(x) if _is_dense(x) else self._foreign(x)
+            home = self._place.take_home(x)
+            return self._refer(x, home) if _is_dense(home) else self._foreign(x)
         if isinstance(x, str):
             return str(x)
         if isinstance(x, int):
@@ -55,14 +60,17 @@ class Lowering:
         if isinstance(x, dict):
             return wire.DictOf([(self.value(key), self.value(item)) for key, item in x.items()])
         if isinstance(x, torch.Generator):
-            return wire.GeneratorRef(self._place(x, x.get_state()))
+            return wire.GeneratorRef(self._position(x, x.get_state()))
         return self._foreign(x)
 
     def tensor(self, x: torch.Tensor) -> wire.TensorRef:
-        strides = x.stride() if self._strides and not x.is_contiguous() and _can_be_laid_out(x) else None
-        return wire.TensorRef(self._place(x, x), strides, x.requires_grad)
+        return self._refer(x, self._place.take_home(x))
 
-    def _place(self, key: object, tensor: torch.Tensor) -> int:
+    def _refer(self, x: torch.Tensor, home: torch.Tensor) -> wire.TensorRef:
+        strides = x.stride() if self._strides and not x.is_contiguous() and _can_be_laid_out(x) else None
+        return wire.TensorRef(self._position(x, home), strides, x.requires_grad)
+
+    def _position(self, key: object, tensor: torch.Tensor) -> int:
         index = self._index.get(id(key))
         if index is None:
             index = self._index[id(key)] = len(self.tensors)
@@ -76,7 +84,8 @@ class Lifting:
 
     References that point outside the table are a WireError. A tensor is lifted once, so one
     tensor that was passed twice arrives as one tensor. Unless `trusted`, so are values that would
-    keep the grader busy: dicts of many keys, long texts, strides (they ask for memory).
+    keep the grader busy: dicts of many keys, long texts, strides (they ask for memory). Tensors and
+    generators are brought to `place`.
     """
 
     def __init__(
@@ -86,7 +95,9 @@ class Lifting:
         foreign: Callable[[wire.ObjectRef | wire.CallbackRef], object],
         *,
         trusted: bool = False,
+        place: Place = HOST,
     ) -> None:
+        self._place = place
         self._table = table
         self._base = base
         self._foreign = foreign
@@ -121,6 +132,7 @@ class Lifting:
             case wire.GeneratorRef(index):
                 generator = torch.Generator()
                 set_generator_state(generator, self.raw(index))
+                generator = self._place.bring_generator(generator)
                 self.generators.append((index, generator))
                 return generator
             case str() if len(x) > _MAX_TEXT and not self._trusted:
@@ -148,7 +160,7 @@ class Lifting:
             if not (tensor.is_floating_point() or tensor.is_complex()):
                 raise wire.WireError("integers have no gradient")
             tensor.requires_grad_()
-        self.tensors[ref.index] = tensor
+        tensor = self.tensors[ref.index] = self._place.bring(tensor)
         return tensor
 
 

@@ -115,15 +115,15 @@ def _preload(more: Sequence[str]) -> None:
             continue
     import torch
 
-    from autograder.worker import serve, wire  # noqa: F401
+    from autograder.worker import frames, serve, wire  # noqa: F401
 
     torch.set_num_threads(1)
     # Touch what is imported or set up on first use: frames, the autograd engine, an optimiser, an RNN.
-    head = wire.pack(
+    head = frames.pack(
         wire.Ready([]), [torch.ones(1, dtype=dtype) for dtype in (torch.float64, torch.bfloat16, torch.bool)]
     )
-    header, payload = wire.frame_lengths(head[: wire.HEAD_BYTES])
-    wire.from_worker(head[wire.HEAD_BYTES :][:header], head[-payload:])
+    header, payload = frames.frame_lengths(head[: frames.HEAD_BYTES])
+    frames.from_worker(head[frames.HEAD_BYTES :][:header], head[-payload:])
     x = torch.ones(2, 3, requires_grad=True)
     torch.autograd.grad([(x @ x.mT).softmax(-1)], [x], [torch.ones(2, 2)])
     torch.nn.GRU(3, 3)(x[None])[0].sum().backward()

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from assignments.a1_rnn.cases import backward_cases, clip_cases
 from autograder.checks import (
     assert_close,
+    check_cost_growth,
     check_dtype_and_device,
     check_layouts,
     check_pure,
@@ -15,7 +16,7 @@ from autograder.checks import (
     expect_value_error,
     weights_like,
 )
-from autograder.checks.strategies import sizes
+from autograder.checks.strategies import sizes, tensor_from
 from solutions.a1_rnn import oracles
 
 GRADS = ("grad_x", "grad_h0", "grad_w_x", "grad_w_h", "grad_b")
@@ -117,6 +118,15 @@ def test_norms_in_any_dtype_and_memory_layout_with_inputs_left_alone(student, ca
     check_layouts(student.state_gradient_norms, inputs, names=("norms",))
     check_pure(student.state_gradient_norms, *inputs, names=("grad_last", "hs", "w_h"))
     check_dtype_and_device(student.state_gradient_norms, inputs, names=("norms",), terms=25)
+
+
+@exercise("state_gradient_norms", points=6)
+def test_norms_cost_in_proportion_to_the_rows(student):
+    def batch(rows):
+        return tensor_from(1, (rows, 3)), tensor_from(2, (rows, 3, 3)).tanh(), tensor_from(3, (3, 3))
+
+    because = "a norm adds up the squares of all rows, whatever their number"
+    check_cost_growth(student.state_gradient_norms, batch, 16, 256, of="rows", because=because)
 
 
 def clip(student, max_norm):

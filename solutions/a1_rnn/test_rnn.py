@@ -1,5 +1,6 @@
 """Hidden checks of rnn.py."""
 
+import torch
 from hypothesis import given, settings
 from torch import nn
 
@@ -15,6 +16,7 @@ from autograder.checks import (
     assert_close,
     assert_unchanged,
     check_batch_independence,
+    check_cost_growth,
     check_dtype_and_device,
     check_gradients,
     check_layouts,
@@ -22,11 +24,13 @@ from autograder.checks import (
     exercise,
     expect_outputs,
 )
+from autograder.checks.strategies import tensor_from
 from solutions.a1_rnn import oracles
 
 OUTPUT = ("hs", "h_last")
 DIMS = ("batch time hidden", "batch hidden")
 INPUTS = ("x", "h0", "w_x", "w_h", "b")
+ROWS = "a row of a batch has nothing to do with the others"
 
 
 @exercise("rnn_step", points=5)
@@ -88,7 +92,7 @@ def test_a_row_alone_without_its_padding(student, case):
         assert_unchanged(
             one,
             many,
-            changed=f"the batch: row {row} alone, cut to its {length} real steps",
+            changed=f"the batch: row {row} alone, cut to its real steps 0 to {length - 1}",
             because="neither other rows nor padding matter to a row",
             what=f"{name} of row {row}",
         )
@@ -104,6 +108,18 @@ def test_an_unrolled_network_in_any_dtype_and_memory_layout_with_inputs_left_alo
     check_layouts(forward, case.inputs, names=OUTPUT)
     check_pure(student.rnn_forward, *case.inputs, case.lengths, names=(*INPUTS, "lengths"))
     check_dtype_and_device(forward, case.inputs, names=OUTPUT, terms=9)
+
+
+@exercise("rnn_forward", points=11)
+def test_a_batch_costs_in_proportion_to_its_rows(student):
+    def batch(rows):
+        x, h0, w_x, w_h, b = (
+            tensor_from(seed, shape)
+            for seed, shape in enumerate(((rows, 2, 3), (rows, 8), (8, 3), (8, 8), (8,)), 1)
+        )
+        return x, h0, w_x, w_h, b, torch.arange(rows) % 2 + 1
+
+    check_cost_growth(student.rnn_forward, batch, 16, 256, of="rows", because=ROWS)
 
 
 class Oracle(nn.Module):

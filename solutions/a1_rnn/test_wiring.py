@@ -15,6 +15,7 @@ from autograder.checks import (
     assert_close,
     assert_unchanged,
     check_batch_independence,
+    check_cost_growth,
     check_dtype_and_device,
     check_gradcheck,
     check_gradients,
@@ -27,7 +28,7 @@ from autograder.checks import (
     other_where,
     poison_where,
 )
-from autograder.checks.strategies import sizes
+from autograder.checks.strategies import sizes, tensor_from
 from solutions.a1_rnn import oracles
 
 LOGITS = ("logits",)
@@ -168,7 +169,9 @@ def test_outputs_in_any_dtype_and_memory_layout_with_rows_apart_and_inputs_left_
 def test_it_is_one_mean_over_the_real_tokens_of_all_rows(student, case):
     expected = case.library(case.logits)
     loss = student.sequence_cross_entropy(*case.garbage, lengths=case.lengths)
-    because = f"{int(case.real.sum())} tokens are real; padding holds NaN, infinities and ids of no class"
+    because = (
+        f"so many tokens are real: {int(case.real.sum())}; padding holds NaN, infinities and ids of no class"
+    )
     assert_close(loss, expected, what="loss", because=because)
 
 
@@ -197,6 +200,15 @@ def test_the_loss_in_any_dtype_and_memory_layout_with_inputs_left_alone(student,
     check_dtype_and_device(
         lambda logits: student.sequence_cross_entropy(logits, *inputs[1:]), [case.logits], names=("loss",)
     )
+
+
+@exercise("sequence_cross_entropy", points=6)
+def test_a_loss_costs_in_proportion_to_the_tokens(student):
+    def batch(rows):
+        return tensor_from(1, (rows, 4, 3)), torch.arange(4 * rows).view(rows, 4) % 3
+
+    because = "each token has a class of its own, and a loss that the others have no part in"
+    check_cost_growth(student.sequence_cross_entropy, batch, 16, 256, of="rows of 4 tokens", because=because)
 
 
 @exercise("next_step_pairs", points=2)

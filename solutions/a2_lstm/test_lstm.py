@@ -10,17 +10,20 @@ from autograder.checks import (
     assert_close,
     assert_unchanged,
     check_batch_independence,
+    check_cost_growth,
     check_dtype_and_device,
     check_gradients,
     check_layouts,
     check_pure,
     exercise,
 )
+from autograder.checks.strategies import tensor_from
 from solutions.a2_lstm import oracles
 
 FEW = 12  # each makes a module or two
 OUTPUT = ("out", "h_n", "c_n")
 STATE = ("h_0", "c_0")
+ROWS = "a row of a batch has nothing to do with the others"
 
 
 @exercise("LSTM", points=22)
@@ -63,7 +66,7 @@ def test_a_row_alone_without_its_padding(student, case):
         assert_unchanged(
             one,
             mine[:, :length] if name == "out" else mine,
-            changed=f"the batch: row {row} alone, cut to its {length} real steps, without lengths",
+            changed=f"the batch: row {row} alone, cut to its real steps 0 to {length - 1}, without lengths",
             because="neither other rows nor padding matter to a row",
             what=f"{name} of row {row}",
         )
@@ -82,6 +85,16 @@ def test_an_lstm_in_any_dtype_and_memory_layout_with_inputs_left_alone(student, 
     check_layouts(forward, inputs, names=OUTPUT)
     check_pure(forward, *inputs, case.lengths, names=("x", *STATE, "lengths"))
     check_dtype_and_device(forward, inputs, names=OUTPUT, terms=16)
+
+
+@exercise("LSTM", points=22)
+def test_a_batch_costs_in_proportion_to_its_rows(student):
+    lstm = student.LSTM(1, 1)
+
+    def batch(rows):
+        return tensor_from(1, (rows, 2, 1), dtype=torch.float32), None, torch.arange(rows) % 2 + 1
+
+    check_cost_growth(lstm, batch, 64, 1024, of="rows", because=ROWS)
 
 
 @exercise("set_forget_bias", points=5)
@@ -132,8 +145,16 @@ def test_gradient_goes_to_the_last_real_steps_whatever_stands_elsewhere(student,
 @settings(max_examples=12)
 @given(case=last_cases())
 def test_last_outputs_in_any_dtype_and_memory_layout_with_rows_apart_and_inputs_left_alone(student, case):
-    inputs, names = (case.out, case.lengths), ("the last outputs",)
+    inputs, names = (case.out, case.lengths), ("output",)
     check_layouts(student.last_valid, inputs, names=names)
     check_pure(student.last_valid, *inputs, names=("out", "lengths"))
     check_batch_independence(student.last_valid, inputs, names=names)
     check_dtype_and_device(lambda out: student.last_valid(out, case.lengths), [case.out], names=names)
+
+
+@exercise("last_valid", points=4)
+def test_the_last_steps_cost_in_proportion_to_the_rows(student):
+    def batch(rows):
+        return tensor_from(1, (rows, 5, 3)), torch.arange(rows) % 5 + 1
+
+    check_cost_growth(student.last_valid, batch, 16, 256, of="rows", because=ROWS)

@@ -15,10 +15,12 @@ from autograder.checks import (
     CheckFailure,
     assert_close,
     assert_like,
+    check_cost_growth,
     check_dtype_and_device,
     check_gradients,
     check_layouts,
     check_pure,
+    describe_values,
     exercise,
     expect_tuple,
     fresh,
@@ -27,11 +29,13 @@ from autograder.checks import (
     leaf,
     weights_like,
 )
+from autograder.checks.strategies import tensor_from
 from solutions.a3_attention import oracles
 
 OUTPUT = ("output", "weights")
 CONTEXT = ("context", "weights")
 DRAW = ("context", "log_prob")
+ROWS = "a row of a batch has nothing to do with the others"
 
 
 def assert_both(result, expected, names, dims):
@@ -155,6 +159,15 @@ def test_additive_attention_of_inputs_in_any_memory_layout_that_are_left_alone(s
     check_pure(student.additive_attention, *case.inputs, case.mask, names=names)
 
 
+@exercise("additive_attention", points=8)
+def test_additive_attention_costs_in_proportion_to_the_rows(student):
+    def batch(rows):
+        shapes = ((rows, 3), (rows, 3, 4), (2, 3), (2, 4), (2,))
+        return [tensor_from(seed, shape) for seed, shape in enumerate(shapes, 1)]
+
+    check_cost_growth(student.additive_attention, batch, 16, 256, of="rows", because=ROWS)
+
+
 @exercise("luong_scores", points=7)
 @given(case=luong_cases())
 def test_scores_of_every_kind(student, case):
@@ -198,6 +211,20 @@ def test_scores_of_inputs_in_any_memory_layout_that_are_left_alone(student, case
         *case.inputs,
         names=case.names,
     )
+
+
+@exercise("luong_scores", points=7)
+def test_scores_cost_in_proportion_to_the_rows(student):
+    weights = {"dot": (), "general": ((3, 3),), "concat": ((2, 6), (2,))}
+    for kind, shapes in weights.items():
+
+        def batch(rows, kind=kind, shapes=shapes):
+            query, keys, *own = (
+                tensor_from(seed, shape) for seed, shape in enumerate(((rows, 3), (rows, 4, 3), *shapes), 1)
+            )
+            return query, keys, kind, *own
+
+        check_cost_growth(student.luong_scores, batch, 16, 256, of=f"rows ({kind})", because=ROWS)
 
 
 @exercise("local_attention", points=9)
@@ -250,11 +277,16 @@ def drawn_keys(weights, values, result, because=None):
         found = (row_values == got).all(1)
         if not found.any() or row_weights[found] == 0:
             raise CheckFailure(
-                ("expected", f"context[{row}] is one of the row's values, of a key with a weight above 0"),
+                ("wrong", f"context[{row}] is not a value that can be drawn"),
+                ("expected", "one of the row's values, of a key with a weight above 0"),
                 (
                     "got",
-                    f"{got.tolist()}, "
-                    + (f"the value of key {int(found.int().argmax())}" if found.any() else "none"),
+                    f"{describe_values(got)}, "
+                    + (
+                        f"the value of key {int(found.int().argmax())}, whose weight is 0"
+                        if found.any()
+                        else "which is the value of no key"
+                    ),
                 ),
             )
         index.append(int(found.int().argmax()))
@@ -304,3 +336,11 @@ def test_draws_from_inputs_in_any_memory_layout_that_are_left_alone(student, cas
 
     check_layouts(draw, [case.weights, case.values], names=DRAW)
     check_pure(draw, case.weights, case.values, names=("weights", "values"))
+
+
+@exercise("hard_attention", points=8)
+def test_a_draw_costs_in_proportion_to_the_rows(student):
+    def batch(rows):
+        return tensor_from(1, (rows, 3)).softmax(dim=1), tensor_from(2, (rows, 3, 4)), generator(3)
+
+    check_cost_growth(student.hard_attention, batch, 16, 256, of="rows", because=ROWS)

@@ -5,7 +5,14 @@ import torch.nn.functional as F
 from hypothesis import given
 
 from assignments.a3_attention.cases import padding_cases
-from autograder.checks import assert_close, check_batch_independence, check_layouts, check_pure, exercise
+from autograder.checks import (
+    assert_close,
+    check_batch_independence,
+    check_cost_growth,
+    check_layouts,
+    check_pure,
+    exercise,
+)
 from autograder.checks.strategies import sizes, tensor_from
 from solutions.a3_attention import oracles
 
@@ -28,6 +35,17 @@ def test_rows_are_independent_and_lengths_are_left_alone(student, case):
     check_batch_independence(mask, [case.lengths], names=("mask",))
     check_layouts(mask, [case.lengths], names=("mask",))
     check_pure(mask, case.lengths, names=("lengths",))
+
+
+@exercise("padding_mask", points=4)
+def test_a_padding_mask_costs_in_proportion_to_max_len(student):
+    def batch(max_len):
+        return torch.tensor([1, max_len // 2, max_len]), max_len
+
+    because = "a row of the mask has max_len entries; a square of them says nothing more about padding"
+    check_cost_growth(
+        student.padding_mask, batch, 16, 256, of="steps in max_len", because=because, with_masks=True
+    )
 
 
 @exercise("causal_mask", points=3)

@@ -34,7 +34,9 @@ def test_sines_in_even_and_cosines_in_odd_columns(student, max_len, d_model):
 def test_every_position_has_numbers_of_its_own(student, case):
     module = case.module(student)
     learned = [p.detach().flatten() for p in module.parameters() if p.requires_grad]
-    numbers = torch.cat(learned) if learned else torch.zeros(0, dtype=torch.float64)
+    if not learned:
+        raise CheckFailure(("expected", "learnable parameters"), ("got", "none"))
+    numbers = torch.cat(learned)
     added = module(torch.zeros_like(case.x[:1]))
     assert_close(
         added.flatten().sort().values,

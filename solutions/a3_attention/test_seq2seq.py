@@ -111,7 +111,7 @@ def test_padding_does_not_change_what_is_decoded(student, case, max_len, more):
         expect_id_lists(decoded, len(src), case.eos, max_len)
     if after != before:
         raise CheckFailure(
-            ("changed", f"ids on padding of src, and {more} columns of padding appended"),
+            ("changed", f"ids on padding of src; columns of padding appended: {more}"),
             ("expected", str(before)),
             ("got", str(after)),
             because="steps at or past a row's length are padding",
@@ -173,7 +173,7 @@ def test_padding_of_the_target_does_not_change_the_loss(student, case, more):
     assert_unchanged(
         torch.tensor(after[0], dtype=torch.float64),
         torch.tensor(before[0], dtype=torch.float64),
-        changed=f"{more} columns of padding appended to tgt",
+        changed=f"columns of padding appended to tgt: {more}",
         because="the mean is over real targets",
         what="loss",
     )

@@ -6,15 +6,18 @@ from hypothesis import given, settings
 from assignments.a5_gnn.cases import scatter_cases
 from autograder.checks import (
     assert_close,
+    check_cost_growth,
     check_dtype_and_device,
     check_gradients,
     check_layouts,
     check_pure,
     exercise,
 )
+from autograder.checks.strategies import tensor_from
 from solutions.a5_gnn import oracles
 
 NAMES = ("src", "index")
+OF_ITS_OWN = "a message goes to one node, and is nothing to all the others"
 
 
 @exercise("scatter_sum", points=4)
@@ -46,6 +49,11 @@ def test_sums_in_any_dtype_and_memory_layout_with_inputs_left_alone(student, cas
     check_dtype_and_device(lambda src: sums(src, case.index), [case.src])
     check_layouts(sums, [case.src, case.index])
     check_pure(sums, case.src, case.index, names=NAMES)
+
+
+@exercise("scatter_sum", points=4)
+def test_a_sum_costs_in_proportion_to_the_messages_and_the_nodes(student):
+    check_cost_growth(student.scatter_sum, messages, 160, 2560, of="messages", because=OF_ITS_OWN)
 
 
 @exercise("scatter_mean", points=3)
@@ -87,6 +95,11 @@ def test_a_mean_of_many_in_bfloat16(student):
     assert_close(got, expected, because="2000 messages of 0.5 a node", dims="nodes features", rtol=0.05)
 
 
+@exercise("scatter_mean", points=3)
+def test_a_mean_costs_in_proportion_to_the_messages_and_the_nodes(student):
+    check_cost_growth(student.scatter_mean, messages, 160, 2560, of="messages", because=OF_ITS_OWN)
+
+
 @exercise("edge_softmax", points=5)
 @given(case=scatter_cases(min_dims=0))
 def test_every_node_has_a_softmax_of_its_own(student, case):
@@ -115,3 +128,14 @@ def test_weights_in_any_dtype_and_memory_layout_with_inputs_left_alone(student, 
     check_dtype_and_device(lambda scores: weights(scores, case.index), [case.src], names=("weights",))
     check_layouts(weights, [case.src, case.index], names=("weights",))
     check_pure(weights, case.src, case.index, names=("scores", "index"))
+
+
+@exercise("edge_softmax", points=5)
+def test_shares_cost_in_proportion_to_the_messages_and_the_nodes(student):
+    check_cost_growth(student.edge_softmax, messages, 160, 2560, of="messages", because=OF_ITS_OWN)
+
+
+def messages(count):
+    """`count` messages of two features for half as many nodes, two each."""
+    n = count // 2
+    return tensor_from(1, (count, 2)), torch.arange(count) * 7 % n, n

@@ -13,7 +13,8 @@ from solutions.a5_gnn import oracles
 @exercise("to_edge_index", points=3)
 @given(adj=adjacencies())
 def test_every_entry_gives_as_many_edges(student, adj):
-    assert_edges(student.to_edge_index(adj), oracles.list_edges(adj), because="adj[target, source]")
+    because = "adj[target, source] is the number of edges source→target"
+    assert_edges(student.to_edge_index(adj), oracles.list_edges(adj), because=because)
 
 
 @exercise("to_edge_index", points=3)

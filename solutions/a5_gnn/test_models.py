@@ -13,6 +13,7 @@ from assignments.a5_gnn.cases import (
     batch_cases,
     model_cases,
     negative_cases,
+    sparse_graph,
     training_cases,
 )
 from autograder.checks import (
@@ -20,6 +21,7 @@ from autograder.checks import (
     assert_close,
     assert_shape,
     assert_unchanged,
+    check_cost_growth,
     check_dtype_and_device,
     check_gradients,
     check_layouts,
@@ -40,6 +42,8 @@ from autograder.checks.strategies import seeds, tensor_from
 from solutions.a5_gnn import oracles
 
 KINDS = ("sum", "mean", "max")
+LAYERS = "its layers make a message an edge and a sum a node, never something a pair of nodes"
+ITS_GRAPH = "a node belongs to one graph, and is nothing to all the others of the batch"
 POOLS = {"sum": global_add_pool, "mean": global_mean_pool, "max": global_max_pool}
 
 
@@ -112,6 +116,11 @@ def test_a_gcn_on_inputs_of_any_dtype_and_memory_layout(student, case):
     check_model_inputs(case.model(student, "GCN"), case)
 
 
+@exercise("GCN", points=4)
+def test_a_gcn_costs_in_proportion_to_the_edges(student):
+    check_cost_growth(student.GCN(4, 3, 2, 0.0), sparse_graph, 160, 2560, of="edges", because=LAYERS)
+
+
 @exercise("GAT", points=4)
 @given(case=model_cases())
 def test_two_attention_layers_with_an_elu_between(student, case):
@@ -135,6 +144,11 @@ def test_two_attention_layers_with_an_elu_between(student, case):
 @given(case=model_cases())
 def test_a_gat_on_inputs_of_any_dtype_and_memory_layout(student, case):
     check_model_inputs(case.model(student, "GAT"), case)
+
+
+@exercise("GAT", points=4)
+def test_a_gat_costs_in_proportion_to_the_edges(student):
+    check_cost_growth(student.GAT(4, 3, 2, 2, 0.0), sparse_graph, 160, 2560, of="edges", because=LAYERS)
 
 
 @exercise("global_pool", points=4)
@@ -166,6 +180,16 @@ def test_pools_of_inputs_of_any_dtype_and_memory_layout(student, case, kind):
     check_dtype_and_device(lambda x: pool(x, case.batch), [case.x])
     check_layouts(pool, [case.x, case.batch])
     check_pure(pool, case.x, case.batch, names=("x", "batch"))
+
+
+@exercise("global_pool", points=4)
+def test_pooling_costs_in_proportion_to_the_batch(student):
+    for kind in KINDS:
+
+        def batch(n_graphs, kind=kind):
+            return tensor_from(1, (2 * n_graphs, 2)), torch.arange(2 * n_graphs) // 2, n_graphs, kind
+
+        check_cost_growth(student.global_pool, batch, 64, 1024, of=f"graphs ({kind})", because=ITS_GRAPH)
 
 
 @exercise("GraphClassifier", points=4)
@@ -217,6 +241,16 @@ def test_a_classifier_on_inputs_of_any_dtype_and_with_edges_in_any_order(student
     )
 
 
+@exercise("GraphClassifier", points=4)
+def test_a_batch_costs_in_proportion_to_its_graphs(student):
+    def batch(n_graphs):
+        nodes = torch.arange(2 * n_graphs)
+        x = tensor_from(1, (2 * n_graphs, 3), dtype=torch.float32)
+        return x, torch.stack([nodes, nodes ^ 1]), nodes // 2, n_graphs
+
+    check_cost_growth(student.GraphClassifier(3, 2, 2), batch, 64, 1024, of="graphs", because=ITS_GRAPH)
+
+
 @exercise("link_scores", points=2)
 @given(case=auto_encoder_cases(variational=False))
 def test_scores_are_dot_products_with_their_gradients(student, case):
@@ -237,6 +271,15 @@ def test_scores_of_inputs_of_any_dtype_and_memory_layout(student, case):
     check_dtype_and_device(lambda z: student.link_scores(z, case.edge_index), [case.x])
     check_layouts(student.link_scores, [case.x, case.edge_index])
     check_pure(student.link_scores, case.x, case.edge_index, names=("z", "edge_index"))
+
+
+@exercise("link_scores", points=2)
+def test_scores_cost_in_proportion_to_the_edges(student):
+    def links(count):
+        return tensor_from(1, (6, 3)), torch.stack([torch.arange(count) % 6, torch.arange(count) % 5])
+
+    because = "an edge has one score: the product of its own two ends"
+    check_cost_growth(student.link_scores, links, 64, 1024, of="edges among 6 nodes", because=because)
 
 
 @exercise("negative_edges", points=4)
@@ -438,6 +481,12 @@ def test_an_auto_encoder_on_inputs_of_any_dtype_and_order(student, case):
         names=("loss",),
         terms=32,
     )
+
+
+@exercise("GraphAutoEncoder", points=6)
+def test_encoding_costs_in_proportion_to_the_edges(student):
+    model = student.GraphAutoEncoder(4, 3, 2)
+    check_cost_growth(model.encode, sparse_graph, 160, 2560, of="edges", because=LAYERS)
 
 
 @exercise("train_nodes", points=5)

@@ -11,7 +11,7 @@ from autograder.checks.properties.calls import (
     check_layouts,
     check_pure,
 )
-from autograder.checks.properties.cost import check_cost_in_proportion
+from autograder.checks.properties.cost import check_cost_growth
 from autograder.checks.properties.gradients import check_gradcheck, check_gradients
 from autograder.checks.properties.masking import check_causal, check_ignores
 from autograder.checks.properties.models import (
@@ -28,7 +28,7 @@ from autograder.checks.properties.training import check_training_steps, expect_l
 __all__ = [
     "check_batch_independence",
     "check_causal",
-    "check_cost_in_proportion",
+    "check_cost_growth",
     "check_deterministic_under_generator",
     "check_dropout",
     "check_dtype_and_device",

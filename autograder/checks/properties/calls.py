@@ -17,6 +17,7 @@ from autograder.checks.compare import (
 from autograder.checks.describe import (
     describe_dtype,
     describe_index,
+    describe_tensor,
     describe_values,
     first_index,
 )
@@ -88,7 +89,9 @@ def check_batch_independence(
     f: Callable[..., Outputs], inputs: Sequence[Tensor], *, row: int = -1, names: Sequence[str] = ("output",)
 ) -> None:
     """A row alone gives what it gives among others; every input and output has the batch as dimension 0."""
-    row %= inputs[0].shape[0]
+    rows = inputs[0].shape[0]
+    row %= rows
+    changed = f"the batch: row {row} alone, of {rows}" if rows > 1 else "nothing: the same call again"
     together = expect_outputs(f(*map(fresh, inputs)), names)
     alone = expect_outputs(f(*(fresh(x[row : row + 1]) for x in inputs)), names)
     for name, one, many in zip(names, alone, together, strict=True):
@@ -96,7 +99,7 @@ def check_batch_independence(
         assert_unchanged(
             one,
             many[row : row + 1],
-            changed=f"the batch: row {row} alone, without the other {inputs[0].shape[0] - 1}",
+            changed=changed,
             because="the rows of a batch have nothing to do with one another",
             what=name,
         )
@@ -160,7 +163,7 @@ def check_deterministic_under_generator(
     if varies and all(_same(expect_outputs(f(generator(seed + i)), names), one) for i in range(1, tries + 1)):
         raise CheckFailure(
             ("wrong", f"{tries + 1} generators with different seeds all gave the same result"),
-            ("got", describe_values(one[0]) if one[0].numel() <= 8 else str(tuple(one[0].shape))),
+            ("got", describe_tensor(one[0])),
             because="the result is random",
         )
 

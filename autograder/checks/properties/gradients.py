@@ -1,5 +1,6 @@
 """Gradients of inputs and parameters."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.gradcheck import GradcheckError
 
 from autograder.checks.compare import assert_close, expect_outputs
+from autograder.checks.describe import describe_number
 from autograder.checks.failure import CheckFailure
 from autograder.checks.tensors import Outputs, gradients, leaves
 
@@ -18,7 +20,7 @@ def check_gradients(
     *,
     names: Sequence[str],
     modules: tuple[nn.Module, nn.Module] | None = None,
-    because: str = "that is autograd's, of the same formula with fixed random cotangents",
+    because: str = "that is autograd's for Σ r · output, with the right formula and fixed random numbers r",
     terms: int = 64,
 ) -> None:
     """The gradient of every input of floating point, and of every parameter, equals the oracle's.
@@ -32,6 +34,13 @@ def check_gradients(
     expected_leaves = [x for x in expected_inputs if x.is_floating_point()]
     if modules is not None:
         mine, theirs = (dict(module.named_parameters()) for module in modules)
+        missing = [name for name in theirs if name not in mine]
+        if missing:
+            raise CheckFailure(
+                ("wrong", f"not among the parameters of the module: {', '.join(missing)}"),
+                ("expected", ", ".join(theirs)),
+                ("got", ", ".join(mine) or "none"),
+            )
         names += list(theirs)
         got_leaves += [mine[name] for name in theirs]
         expected_leaves += list(theirs.values())
@@ -39,12 +48,11 @@ def check_gradients(
     expected = gradients(oracle(*expected_inputs), expected_leaves) if callable(oracle) else tuple(oracle)
     if not any(grad.any() for grad in got) and any(grad.any() for grad in expected):
         raise CheckFailure(
-            ("wrong", f"the output does not depend on {', '.join(names)} as far as autograd can see"),
-            ("expected", "a gradient"),
-            ("got", "none, or zeros everywhere"),
+            ("wrong", f"the gradient of {', '.join(names)} is 0 everywhere"),
             (
                 "advice",
-                "look for detach, no_grad, .item(), .data or torch.tensor(...) on the way to the output",
+                "is the function flat here, or is there a detach, no_grad, .item(), .data or "
+                "torch.tensor(...) between them and the output?",
             ),
             because=because,
         )
@@ -69,13 +77,13 @@ def check_gradcheck(
             wrong = "the gradient is not the slope of the output"
         raise CheckFailure(
             ("wrong", wrong),
-            ("expected", "(f(x + εu) - f(x - εu)) / 2ε = the gradient along u"),
-            ("got", _figures(str(error))),
+            ("expected", f"the slope (f(x + εu) - f(x - εu)) / 2ε{_figure('numerical', str(error))}"),
+            ("got", f"the gradient along u{_figure('analytical', str(error))}"),
             because=because or "autograd must see every operation from the inputs to the output",
         ) from None
 
 
-def _figures(report: str) -> str:
-    """gradcheck's two figures, without its advice on its own options."""
-    lines = [line.strip() for line in report.splitlines() if line.startswith(("numerical:", "analytical:"))]
-    return "\n".join(lines)[:300] or report.splitlines()[0][:300]
+def _figure(name: str, report: str) -> str:
+    """One of gradcheck's two figures, without its advice on its own options."""
+    found = re.search(rf"{name}:(?:tensor\()?([-+.\de]+|nan|[-+]?inf)\b", report)
+    return f" = {describe_number(float(found[1]))}" if found else ""

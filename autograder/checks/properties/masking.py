@@ -91,7 +91,7 @@ def check_causal(
         past,
         changed=changed,
         because=because,
-        what=f"{what} of steps 0 to {at - 1}",
+        what=f"{what} of step 0" if at == 1 else f"{what} of steps 0 to {at - 1}",
     )
     grad = gradients(past, [clean])[0].narrow(dim_in, at, steps - at)
     _assert_no_gradient(grad, grad == grad, changed=changed, because=because)
@@ -117,7 +117,7 @@ def _assert_no_gradient(grad: Tensor, where: Tensor, *, changed: str, because: s
         at = first_index(wrong)
         raise CheckFailure(
             ("wrong", "gradient flows to what must not matter"),
-            ("where", f"{changed}: the gradient at {describe_index(at)}"),
+            ("where", f"the gradient of the output by {changed}, at {describe_index(at)}"),
             ("expected", "0.0"),
             ("got", describe_values(grad[at])),
             because=because,

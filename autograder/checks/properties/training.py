@@ -10,16 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from autograder.checks.compare import assert_close
+from autograder.checks.describe import describe_type, describe_values
 from autograder.checks.failure import CheckFailure
 from autograder.checks.vacuity import note
 
 
 def expect_losses(losses: Any, steps: int) -> None:
     """`losses` is a list of `steps` finite floats."""
-    if not isinstance(losses, list) or len(losses) != steps or not all(type(x) is float for x in losses):
-        raise CheckFailure(("expected", f"a list of {steps} floats"), ("got", repr(losses)[:200]))
+    floats = isinstance(losses, list) and all(type(x) is float for x in losses)
+    if not floats or len(losses) != steps:
+        got = f"{len(losses)} floats: {describe_values(losses)}" if floats else describe_type(losses)
+        wrong = "the losses are not one float a step, in a list"
+        raise CheckFailure(("wrong", wrong), ("expected", f"a list of {steps} floats"), ("got", got[:200]))
     if not all(map(math.isfinite, losses)):
-        raise CheckFailure(("expected", "finite losses"), ("got", repr(losses)[:200]))
+        raise CheckFailure(("expected", "finite losses"), ("got", describe_values(losses)[:200]))
     note(losses, "every loss")
 
 
@@ -57,7 +61,7 @@ def check_training_steps(
     for (name, trained), (_, expected) in zip(
         model.named_parameters(), reference.named_parameters(), strict=True
     ):
-        what = f"{name} after {steps} steps"
+        what = f"{name} after {steps} step{'s' if steps > 1 else ''}"
         assert_close(
             trained.detach(),
             expected.detach(),

@@ -6,10 +6,11 @@ import sys
 import torch
 
 wire = sys.modules["autograder.worker.wire"]
+frames = sys.modules["autograder.worker.frames"]
 
 
 def answer(number, value, *tensors):
-    os.write(3, wire.pack(wire.Reply(number, [wire.Returned(value)], [0], "all checks passed"), tensors))
+    os.write(3, frames.pack(wire.Reply(number, [wire.Returned(value)], [0], "all checks passed"), tensors))
 
 
 def scale(x, factor):

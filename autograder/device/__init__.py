@@ -1,0 +1,1 @@
+"""Where a submission computes: the CPU, an accelerator, or a simulated one."""
