@@ -17,7 +17,7 @@ from autograder.toml_lists import read_toml
 
 MANIFEST = "unit.toml"
 DIAGNOSIS = "diagnosis.json"  # known mistakes, and what they answer
-TOLD = frozenset({DIAGNOSIS, "mistakes.toml", "equivalents.toml"})
+TOLD = frozenset({DIAGNOSIS, "mistakes.toml", "equivalents.toml", "device_bugs.toml"})
 ENGINE = Path(__file__).parent  # the one that runs, which an installation may keep outside the course
 
 

@@ -33,7 +33,7 @@ def report() -> int:
     console = Console(highlight=False)
     sandbox = sandbox_findings()
     console.print(_table("Sandbox, by trying each layer in a forked child", sandbox))
-    others = [*version_findings(), device_finding()]
+    others = [*version_findings(), *device_findings()]
     console.print(_table("This installation", others))
     refused = [finding for finding in (*sandbox, *others) if finding.needed and not finding.good]
     if refused:
@@ -82,11 +82,7 @@ def version_findings() -> list[Finding]:
     found.append(
         Finding("versions", not wrong, detail, f"pip install -c {constraints.name} {' '.join(wrong)}")
     )
-    missing = [
-        name
-        for name in ("nbgrader", "pyseccomp")
-        if name in pinned and not _installed(name)
-    ]
+    missing = [name for name in ("nbgrader", "pyseccomp") if name in pinned and not _installed(name)]
     detail = f"missing: {', '.join(missing)}" if missing else "installed"
     found.append(
         Finding(
@@ -100,14 +96,50 @@ def version_findings() -> list[Finding]:
     return found
 
 
-def device_finding() -> Finding:
-    """Whether torch sees a GPU; a course is graded without one."""
+def device_findings() -> list[Finding]:
+    """The build of torch, the machine's GPU, and whether the simulated one works."""
     try:
         import torch
     except ImportError:
-        return Finding("torch", False, "not installed", "pip install -c constraints.txt torch", needed=True)
-    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return Finding("torch", True, f"{torch.__version__}, device {accelerator or 'cpu'}")
+        return [Finding("torch", False, "not installed", "pip install -c constraints.txt torch", needed=True)]
+    from autograder.device.accelerator import found
+
+    accelerator = found()
+    if accelerator is None:
+        gpu = Finding("GPU", True, "none: exercises are tried on a simulated one")
+    else:
+        name = torch.get_device_module(accelerator).get_device_name() if accelerator.type == "cuda" else ""
+        gpu = Finding(
+            "GPU",
+            True,
+            f"{accelerator} {name}".strip() + ": pytest and check try exercises there; a locked worker is "
+            "given none, so that classes are graded on a simulated one",
+        )
+    return [Finding("torch", True, torch.__version__), gpu, _simulation_finding()]
+
+
+def _simulation_finding() -> Finding:
+    """Whether a product and its gradient come out there, and a mixture of devices is noticed."""
+    import torch
+
+    from autograder.simulated import SimulatedDevice, to_device, to_host
+
+    try:
+        with SimulatedDevice() as device:
+            x = to_device(torch.ones(2, 2, requires_grad=True))
+            (x @ x).sum().backward()
+            sound = torch.equal(to_host(x.grad), torch.full((2, 2), 4.0))
+            try:
+                x + torch.ones(2, 2)
+            except RuntimeError:
+                sound &= len(device.violations) == 1
+    except Exception as error:  # it stands on parts of torch that change from version to version
+        sound, trouble = False, f"{type(error).__name__}: {error}"
+    else:
+        trouble = "wrong results"
+    detail = "works" if sound else trouble
+    remedy = "install the pinned torch: pip install -c constraints.txt torch"
+    return Finding("simulated GPU", sound, detail, remedy)
 
 
 def _table(title: str, findings: list[Finding]) -> Table:

@@ -21,7 +21,9 @@ from autograder.squeezed import Finder, Squeezed
 from autograder.stubs import BEGIN, END
 
 MARKER_LINE = re.compile(rf"^[ \t]*(?:{BEGIN}|{END})\s*$", re.MULTILINE)
-HIDDEN_NAMES = frozenset({"solutions", "alternatives", "mistakes.toml", "equivalents.toml", "oracles.py"})
+HIDDEN_NAMES = frozenset(
+    {"solutions", "alternatives", "mistakes.toml", "equivalents.toml", "device_bugs.toml", "oracles.py"}
+)
 
 
 @dataclass(frozen=True, order=True)

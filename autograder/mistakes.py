@@ -31,6 +31,7 @@ from autograder.toml_lists import read_entries
 
 REQUIRED = ("exercise", "name", "old", "new", "hint")
 KEYS = (*REQUIRED, "misses")
+BUG_KEYS = ("exercise", "name", "old", "new")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -59,16 +60,28 @@ def load_mistakes(path: Path) -> list[Mistake]:
 
     Raises MistakeError at the first entry that is malformed or does not apply to its solution.
     """
+    return _load(path, "mistake", KEYS)
+
+
+def load_device_bugs(path: Path) -> list[Mistake]:
+    """What stands in `device_bugs.toml`: edits of the same form, headed [[bug]] and without a hint.
+
+    They leave a solution right on the CPU and wrong on a GPU. None where there is no such file.
+    """
+    return _load(path, "bug", BUG_KEYS) if path.exists() else []
+
+
+def _load(path: Path, heading: str, keys: tuple[str, ...]) -> list[Mistake]:
     where = "/".join(path.parts[-3:])
-    table = read_entries(path, "mistake", where, MistakeError)
+    table = read_entries(path, heading, where, MistakeError)
     sources = _solutions(path.parent)
     mistakes: list[Mistake] = []
     names: set[tuple[str, str]] = set()
     for number, entry in enumerate(table, 1):
-        mistake = _read_mistake(entry, sources, f"{where}: mistake {number}")
+        mistake = _read_mistake(entry, keys, sources, f"{where}: {heading} {number}")
         if (mistake.exercise, mistake.name) in names:
             raise MistakeError(
-                f"{where}: mistake {number}: {mistake.exercise!r} already has a mistake {mistake.name!r}."
+                f"{where}: {heading} {number}: {mistake.exercise!r} already has a {heading} {mistake.name!r}."
             )
         names.add((mistake.exercise, mistake.name))
         mistakes.append(mistake)
@@ -130,11 +143,13 @@ def _solutions(folder: Path) -> dict[str, str]:
     }
 
 
-def _read_mistake(entry: Mapping[str, Any], sources: Mapping[str, str], where: str) -> Mistake:
-    for key in sorted(entry.keys() - set(KEYS)):
-        raise MistakeError(f"{where}: unknown key {key!r}; known are {', '.join(KEYS)}.")
-    texts: dict[str, str] = {}
-    for key in KEYS:
+def _read_mistake(
+    entry: Mapping[str, Any], keys: tuple[str, ...], sources: Mapping[str, str], where: str
+) -> Mistake:
+    for key in sorted(entry.keys() - set(keys)):
+        raise MistakeError(f"{where}: unknown key {key!r}; known are {', '.join(keys)}.")
+    texts: dict[str, str] = {"hint": ""}
+    for key in keys:
         value = entry.get(key)
         if value is None and key not in REQUIRED:
             continue

@@ -189,10 +189,12 @@ def test_the_check_runs_alone(course, tmp_path):
 
 def test_it_needs_no_more_than_a_student_installs(course, tmp_path):
     folder = write_submission(tmp_path / "mine", **scale(BUGS["a tensor made elsewhere"][0]))
-    absent = "import sys; sys.modules.update(dict.fromkeys(['nbgrader', 'pyseccomp', 'sklearn', 'scipy', 'babel']))"
+    instructors = ["nbgrader", "pyseccomp", "scipy", "sklearn", "babel"]
+    absent = f"import sys; sys.modules.update(dict.fromkeys({instructors}))"
     options = ["-q", "-p", "no:cacheprovider", "assignments/toy", f"--submission={folder}"]
     done = subprocess.run(
         [sys.executable, "-c", f"{absent}; import pytest; pytest.main({options})"],
-        cwd=course.root, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=course.root, capture_output=True, text=True, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert f"raised  {MIXED}" in done.stdout, done.stdout + done.stderr

@@ -192,6 +192,7 @@ def test_two_cpu_numbers_are_too_many_for_one_kernel(device):
     "breach",
     [
         lambda x, cpu: torch.logaddexp(x, cpu[0]),
+        lambda x, cpu: torch.clamp(x, min=cpu[0]),
         lambda x, cpu: x.masked_fill(cpu > 0, 0.0),
         lambda x, cpu: cpu.masked_fill(cpu > 0, x[0]),
         lambda x, cpu: cpu[x > 0],
@@ -237,8 +238,9 @@ def test_copying_into_a_cpu_tensor_is_legal_and_stays_there(device):
     x, cpu = to_device(torch.arange(3.0)), torch.zeros(3)
     cpu[:2] = x[:2]
     cpu[2] = x[1]
-    assert not is_on_device(cpu)
     assert cpu.tolist() == [0.0, 1.0, 1.0]
+    made = [cpu.slice_scatter(x[:1], 0, 0, 1), cpu.index_fill(0, torch.tensor([1]), x[2])]
+    assert not any(is_on_device(y) for y in [cpu, *made])
     assert device.violations == []
 
 

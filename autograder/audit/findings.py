@@ -20,6 +20,7 @@ class Kind(StrEnum):
     MUTANTS = "mutants"
     ALTERNATIVES = "alternatives"
     STUBS = "stubs"
+    DEVICE = "device"  # bugs that only a GPU shows
 
 
 class Verdict(StrEnum):
@@ -59,6 +60,14 @@ class FalseAlarm:
 
 
 @dataclass(frozen=True)
+class MissedOnDevice:
+    """A bug that only a GPU shows, and what came of it: it was not noticed, or fails on the CPU already."""
+
+    bug: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What a report says of a mistake: the text of the first check that fails, and which mistake it names.
 
@@ -84,6 +93,8 @@ class ExerciseFindings:
     refuted: tuple[str, ...]
     passed_by_stub: tuple[str, ...]
     false_alarms: tuple[FalseAlarm, ...]
+    device_bugs: int
+    missed_on_device: tuple[MissedOnDevice, ...]
 
     @property
     def counts(self) -> Counts:
@@ -101,6 +112,8 @@ class ExerciseFindings:
             false_alarms=len(self.false_alarms),
             passed_by_stub=len(self.passed_by_stub),
             refuted=len(self.refuted),
+            device_bugs=self.device_bugs,
+            device_caught=self.device_bugs - len(self.missed_on_device),
         )
 
 
@@ -120,6 +133,8 @@ class Counts:
     false_alarms: int = 0
     passed_by_stub: int = 0
     refuted: int = 0
+    device_bugs: int = 0
+    device_caught: int = 0
 
     @property
     def share(self) -> float | None:
@@ -131,7 +146,7 @@ class Counts:
     def is_on_target(self) -> bool:
         wrong = self.unrelated + self.false_alarms + self.passed_by_stub + self.refuted + self.misnamed
         is_strong = self.share is None or self.share >= TARGET
-        is_caught = self.mistakes_caught == self.mistakes
+        is_caught = (self.mistakes_caught, self.device_caught) == (self.mistakes, self.device_bugs)
         return is_caught and is_strong and not wrong
 
     @property

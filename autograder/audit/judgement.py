@@ -11,6 +11,7 @@ from autograder.audit.findings import (
     Findings,
     JudgedMutant,
     Kind,
+    MissedOnDevice,
     Report,
     UnitFindings,
     UnrelatedHit,
@@ -22,7 +23,7 @@ from autograder.audit.run import Graded, Outcome, Task, UnitPlan
 from autograder.course import Course
 from autograder.grading.processes import Failed
 from autograder.mistakes import Mistake
-from autograder.results import CheckResult, Status
+from autograder.results import CheckResult, DeviceState, Status
 
 Checks = tuple[CheckResult, ...]
 # What a run found, by its kind and its place among those of its kind.
@@ -92,9 +93,26 @@ def _judge_unit(course: Course, plan: UnitPlan, found: Found) -> UnitFindings:
                         for check in _failures(_checks(found, Kind.ALTERNATIVES, i), {name})
                     )
                 ),
+                device_bugs=sum(bug.exercise == name for bug in plan.device_bugs),
+                missed_on_device=tuple(
+                    missed
+                    for i, bug in enumerate(plan.device_bugs)
+                    if bug.exercise == name
+                    and (missed := _missed_on_device(bug, found.get((Kind.DEVICE, i)))) is not None
+                ),
             )
         )
     return UnitFindings(plan.unit.name, tuple(exercises))
+
+
+def _missed_on_device(bug: Mistake, graded: Graded | None) -> MissedOnDevice | None:
+    if graded is None or graded.device is None:
+        return MissedOnDevice(bug.name, "not judged")
+    if failures := _failures(graded.checks, {bug.exercise}):
+        return MissedOnDevice(bug.name, f"fails on the CPU already: {failures[0].id}")
+    if graded.device.state is DeviceState.DIFFERS:
+        return None
+    return MissedOnDevice(bug.name, f"{graded.device.state}. {graded.device.detail}".rstrip(". "))
 
 
 def _report(mistake: Mistake, graded: Graded) -> Report:

@@ -26,6 +26,7 @@ COLUMNS = (
     "share",
     "unrelated hits",
     "false alarms",
+    "GPU bugs caught",
 )
 
 
@@ -95,14 +96,17 @@ def gallery(findings: Findings) -> str:
 
 
 def terminal_table(unit: UnitFindings) -> Table:
-    """The exercises of a unit, and their sum."""
+    """The exercises of a unit, and their sum; columns in which there is nothing are left out."""
     table = Table(title=unit.name, title_justify="left", show_footer=True)
     table.add_column("exercise", "in all", no_wrap=True)
-    for heading, footer in zip(COLUMNS, _cells(unit.counts), strict=True):
-        table.add_column(heading, footer, justify="right")
+    footers = _cells(unit.counts)
+    shown = [i for i, footer in enumerate(footers) if footer not in ("0/0", "0", "–")]
+    for i in shown:
+        table.add_column(COLUMNS[i], footers[i], justify="right")
     for exercise in unit.exercises:
         style = "green" if exercise.counts.is_on_target else "red"
-        table.add_row(Text(exercise.name, style), *_cells(exercise.counts))
+        cells = _cells(exercise.counts)
+        table.add_row(Text(exercise.name, style), *(cells[i] for i in shown))
     return table
 
 
@@ -124,6 +128,8 @@ def problems(findings: Findings) -> Iterable[tuple[str, str]]:
                     yield f"{where}: no check catches “{judged.mutant.operator}”", judged.diff
             for change in exercise.refuted:
                 yield f"{where}: recorded as equivalent, and caught", change
+            for missed in exercise.missed_on_device:
+                yield f"{where}: on a GPU nothing notices “{missed.bug}”", missed.reason
             for check in exercise.passed_by_stub:
                 yield f"{where}: the stub passes a check", check
             for alarm in exercise.false_alarms:
@@ -149,6 +155,7 @@ def _cells(counts: Counts) -> list[str]:
         share,
         str(counts.unrelated),
         str(counts.false_alarms),
+        f"{counts.device_caught}/{counts.device_bugs}",
     ]
 
 
@@ -160,6 +167,7 @@ def _details(exercise: ExerciseFindings) -> list[str]:
     for hit in exercise.unrelated:
         lines.append(f"- “{hit.mistake}” costs points in {hit.exercise}: `{hit.check}`")
     lines += [f"- recorded as equivalent, and caught: `{change}`" for change in exercise.refuted]
+    lines += [f"- on a GPU nothing notices “{each.bug}”: {each.reason}" for each in exercise.missed_on_device]
     lines += [f"- the stub passes `{check}`" for check in exercise.passed_by_stub]
     for alarm in exercise.false_alarms:
         lines += [
@@ -213,6 +221,7 @@ def _exercise_document(exercise: ExerciseFindings) -> dict[str, Any]:
         ],
         "refuted_equivalents": list(exercise.refuted),
         "passed_by_stub": list(exercise.passed_by_stub),
+        "missed_on_device": [asdict(missed) for missed in exercise.missed_on_device],
         "false_alarms": [asdict(alarm) for alarm in exercise.false_alarms],
     }
 

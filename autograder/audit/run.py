@@ -13,8 +13,8 @@ from autograder.audit.findings import Kind
 from autograder.audit.mutants import Mutant, mutants
 from autograder.course import Course, CourseError, Unit
 from autograder.grading.processes import Failed, Grader, Pool
-from autograder.mistakes import Mistake, load_mistakes, mistaken
-from autograder.results import CheckResult, Diagnosis
+from autograder.mistakes import Mistake, load_device_bugs, load_mistakes, mistaken
+from autograder.results import CheckResult, DeviceVerdict, Diagnosis
 from autograder.submission import Submission, read_submission
 
 SOLUTION = "the solution"
@@ -44,6 +44,7 @@ class UnitPlan:
     mistakes: tuple[Mistake, ...]
     mutants: tuple[Mutant, ...]
     equivalents: tuple[Equivalent, ...]
+    device_bugs: tuple[Mistake, ...]
     solution: Submission
     styles: dict[str, Submission]
     stub: Submission | None
@@ -51,7 +52,8 @@ class UnitPlan:
 
 @dataclass(frozen=True)
 class Task:
-    """One submission to run, a mutant in its `exercise` only; `number` is its place in its kind."""
+    """One submission to run, a mutant or a bug on a GPU in its `exercise` only; `number` is its place in its
+    kind."""
 
     kind: Kind
     unit: str
@@ -69,6 +71,7 @@ class Graded:
 
     checks: tuple[CheckResult, ...]
     named: dict[str, Diagnosis]
+    device: DeviceVerdict | None = None
 
 
 Outcome = Graded | Failed
@@ -92,6 +95,9 @@ def tasks(plans: list[UnitPlan]) -> list[Task]:
             title = f"{mistake.exercise}: {mistake.name}"
             submission = replace(mistaken(each.solution, mistake), student=title)
             found.append(Task(Kind.MISTAKES, name, i, None, submission))
+        for i, bug in enumerate(each.device_bugs):
+            submission = replace(mistaken(each.solution, bug), student=f"{bug.exercise}: {bug.name}")
+            found.append(Task(Kind.DEVICE, name, i, bug.exercise, submission))
         for i, mutant in enumerate(each.mutants):
             sources = {**each.solution.sources, mutant.module: mutant.source}
             submission = replace(each.solution, student=mutant.id, sources=sources)
@@ -106,7 +112,8 @@ def run(course: Course, work: list[Task], jobs: int) -> Iterator[tuple[Task, Out
 
 
 def judge(grader: Grader, task: Task) -> Graded:
-    """The results of all checks; of a mutant only the first that does not pass, if there is one."""
+    """The results of all checks; of a mutant only the first that does not pass, if there is one, and of a bug
+    that only a GPU shows what came of it there besides."""
     if task.exercise is None:
         # A mistake is one on the CPU; on a GPU alternatives have to work as well.
         everything = task.kind is Kind.ALTERNATIVES
@@ -115,7 +122,8 @@ def judge(grader: Grader, task: Task) -> Graded:
         return Graded(checks, {each.name: each.diagnosis for each in exercises if each.diagnosis})
     _make_ready(grader, task.unit, task.exercise)
     failure = grader.session.first_failure(task.submission, task.exercise)
-    return Graded(() if failure is None else (failure,), {})
+    device = grader.session.parity(task.submission, task.exercise) if task.kind is Kind.DEVICE else None
+    return Graded(() if failure is None else (failure,), {}, device)
 
 
 @functools.cache
@@ -136,6 +144,7 @@ def _plan_unit(course: Course, unit: Unit, scope: Scope) -> UnitPlan:
     if Kind.MUTANTS in scope.kinds:
         made = mutants(unit, solution.sources)
         equivalents = load_equivalents(unit.hidden / EQUIVALENTS, made)
+    bugs = load_device_bugs(unit.hidden / "device_bugs.toml") if Kind.DEVICE in scope.kinds else []
     styles = {SOLUTION: solution}
     if Kind.ALTERNATIVES in scope.kinds and (unit.hidden / "alternatives").is_dir():
         folders = sorted(path for path in (unit.hidden / "alternatives").iterdir() if path.is_dir())
@@ -147,6 +156,7 @@ def _plan_unit(course: Course, unit: Unit, scope: Scope) -> UnitPlan:
         tuple(each for exercise in wanted for each in _sample(mistakes, exercise, scope.sample)),
         tuple(each for exercise in wanted for each in _sample(made, exercise, scope.sample)),
         tuple(each for each in equivalents if each.exercise in wanted),
+        tuple(each for exercise in wanted for each in _sample(bugs, exercise, scope.sample)),
         solution,
         styles,
         stub if Kind.STUBS in scope.kinds else None,
