@@ -332,6 +332,11 @@ def test_any_tensor_goes_there_and_back(device, x):
     assert torch.equal(back.to_dense(), x.to_dense())
 
 
+def test_a_lazy_conjugate_is_resolved(device):
+    z = to_device(torch.tensor([1 + 2j]))
+    assert torch.view_as_real(z.conj().resolve_conj()).tolist() == [[1.0, -2.0]]
+
+
 def test_leaves_and_gradients_are_kept(device):
     leaf, plain = torch.ones(2, requires_grad=True), torch.ones(2)
     parameter, with_graph = nn.Parameter(torch.ones(2), requires_grad=False), leaf * 2

@@ -79,7 +79,7 @@ def test_the_order_of_tokens_matters_on_both_sides(student, case):
             after[:, steps],
             before[:, steps],
             torch.ones(len(src), dtype=torch.bool),
-            changed=f"{side}: its tokens 0 and 1 in each other's place",
+            changed=f"tokens 0 and 1 of {side}, swapped; each row is made to begin with three different ones",
             because=f"attention alone knows no order: {side} needs positions",
         )
 
