@@ -17,7 +17,7 @@ demo: .venv/installed
 	@echo "One report a submission is in $(REPORT)/reports, all results are in $(REPORT)/results.json."
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -61,7 +61,7 @@ def test_an_unknown_unit_is_answered_with_the_known_ones(course: Course, name: s
         (
             'title = "Means"',
             'titel = "Means"',
-            "unknown key 'titel'; known are exercise, forbidden, modules, preload",
+            "unknown key 'titel'; known are device_parity, exercise, forbidden, modules, preload",
         ),
         ('modules = ["means"]', "", "'modules' is missing"),
         ('modules = ["means"]', "modules = []", "'modules' is empty"),
@@ -155,3 +155,9 @@ def test_every_manifest_of_this_course_is_sound() -> None:
     for unit in units:
         assert unit.exercises
         assert {exercise.module for exercise in unit.exercises} == set(unit.modules)
+
+
+def test_every_unit_of_this_course_is_tested():
+    root = Path(__file__).resolve().parents[1]
+    tested = {path.stem.removeprefix("test_") for path in (root / "tests/units").glob("test_*.py")}
+    assert tested == {unit.name for unit in Course(root).units}

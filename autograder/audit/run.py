@@ -14,7 +14,7 @@ from autograder.audit.mutants import Mutant, mutants
 from autograder.course import Course, CourseError, Unit
 from autograder.grading.processes import Failed, Grader, Pool
 from autograder.mistakes import Mistake, load_device_bugs, load_mistakes, mistaken
-from autograder.results import CheckResult, DeviceVerdict, Diagnosis
+from autograder.results import CheckResult, DeviceVerdict, Diagnosis, UnitResult
 from autograder.submission import Submission, read_submission
 
 SOLUTION = "the solution"
@@ -53,13 +53,14 @@ class UnitPlan:
 @dataclass(frozen=True)
 class Task:
     """One submission to run, a mutant or a bug on a GPU in its `exercise` only; `number` is its place in its
-    kind."""
+    kind, `about` the exercise that a mistake stands in."""
 
     kind: Kind
     unit: str
     number: int
     exercise: str | None
     submission: Submission
+    about: str | None = None
 
     def __str__(self) -> str:
         return f"{self.unit}, {self.submission.student}"
@@ -94,7 +95,7 @@ def tasks(plans: list[UnitPlan]) -> list[Task]:
         for i, mistake in enumerate(each.mistakes):
             title = f"{mistake.exercise}: {mistake.name}"
             submission = replace(mistaken(each.solution, mistake), student=title)
-            found.append(Task(Kind.MISTAKES, name, i, None, submission))
+            found.append(Task(Kind.MISTAKES, name, i, None, submission, about=mistake.exercise))
         for i, bug in enumerate(each.device_bugs):
             submission = replace(mistaken(each.solution, bug), student=f"{bug.exercise}: {bug.name}")
             found.append(Task(Kind.DEVICE, name, i, bug.exercise, submission))
@@ -114,16 +115,31 @@ def run(course: Course, work: list[Task], jobs: int) -> Iterator[tuple[Task, Out
 def judge(grader: Grader, task: Task) -> Graded:
     """The results of all checks; of a mutant only the first that does not pass, if there is one, and of a bug
     that only a GPU shows what came of it there besides."""
+    if task.kind is Kind.MISTAKES:
+        return _judge_mistake(grader, task)
     if task.exercise is None:
-        # A mistake is one on the CPU; on a GPU alternatives have to work as well.
-        everything = task.kind is Kind.ALTERNATIVES
-        exercises = grader.session.grade(task.submission, device_parity=everything).exercises
-        checks = tuple(check for exercise in exercises for check in exercise.checks)
-        return Graded(checks, {each.name: each.diagnosis for each in exercises if each.diagnosis})
+        return _graded(grader.session.grade(task.submission))
     _make_ready(grader, task.unit, task.exercise)
     failure = grader.session.first_failure(task.submission, task.exercise)
     device = grader.session.parity(task.submission, task.exercise) if task.kind is Kind.DEVICE else None
     return Graded(() if failure is None else (failure,), {}, device)
+
+
+def _judge_mistake(grader: Grader, task: Task) -> Graded:
+    """A mistake is one on the CPU, and mostly needs no training to be seen: only where it does is all run.
+
+    What another exercise learns tells nothing of one that it does not use.
+    """
+    quick = grader.session.grade(task.submission, lambda check: not (check.is_slow or check.is_parity))
+    caught = {each.name for each in quick.exercises if each.passed < len(each.counted)}
+    if task.about in caught:
+        return _graded(quick)
+    return _graded(grader.session.grade(task.submission, lambda check: not check.is_parity))
+
+
+def _graded(result: UnitResult) -> Graded:
+    checks = tuple(check for exercise in result.exercises for check in exercise.checks)
+    return Graded(checks, {each.name: each.diagnosis for each in result.exercises if each.diagnosis})
 
 
 @functools.cache

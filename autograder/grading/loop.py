@@ -51,6 +51,7 @@ class OnDevice:
     failure: Failure | None
 
 
+Choose = Callable[[Check], bool]
 Outcome = Failure | Skipped | OnDevice | None
 Job = Callable[["GradingLoop", Items], None]
 
@@ -97,20 +98,11 @@ class GradingLoop:
         return True
 
     def grade(
-        self, submission: Submission, checks: Items, exercise: str | None, device_parity: bool
+        self, submission: Submission, checks: Items, choose: Choose, *, to_first_failure: bool = False
     ) -> UnitResult:
-        """Every check of the unit, or those of one `exercise` up to the first that fails.
-
-        Without `device_parity` those that are about a GPU are left out.
-        """
+        """The checks of the unit that are chosen: all, or up to the first that fails, told as it is found."""
         unit = self._course.unit(submission.unit)
-        wanted = [
-            (item, check)
-            for item, check in checks
-            if check.unit == unit.name
-            and exercise in (None, check.exercise)
-            and (device_parity or not check.is_parity)
-        ]
+        wanted = [(item, check) for item, check in checks if check.unit == unit.name and choose(check)]
         # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
         lanes = {slow: self._reach(submission, unit) for slow in (False, True)}
         outcomes: dict[str, Outcome] = {}
@@ -121,7 +113,7 @@ class GradingLoop:
             [
                 self._frozen[check.id]
                 for _, check in wanted
-                if check.is_slow and exercise is None and check.id in self._frozen
+                if check.is_slow and not to_first_failure and check.id in self._frozen
             ],
             lanes[True],
         )
@@ -140,7 +132,7 @@ class GradingLoop:
                     ]
                     outcomes[check.id] = self._parity(check, passed, lanes[False])
                     continue
-                if exercise is not None:
+                if to_first_failure:
                     told = Told.FIRST
                 elif check.exercise in failed:
                     told = Told.SMALLEST_DRAWN
@@ -152,9 +144,9 @@ class GradingLoop:
                     failed.add(check.exercise)
                     if not isinstance(outcome.error, NO_ANSWER):
                         answering.add(check.exercise)
-                    if exercise is not None:
+                    if to_first_failure:
                         break
-            if exercise is None:
+            if not to_first_failure:
                 for name in sorted(answering):
                     diagnosis = self._diagnose(unit, name, wanted, lanes[False])
                     if diagnosis is not None:
@@ -162,7 +154,8 @@ class GradingLoop:
         finally:
             for remote in lanes.values():
                 remote.close()
-        points = {e: p for e, p in self._points[unit.name].items() if exercise in (None, e)}
+        chosen = {check.exercise for _, check in wanted}
+        points = {e: p for e, p in self._points[unit.name].items() if e in chosen}
         layers = lanes[False].layers or lanes[True].layers
         told_once = dict(diagnoses)
         results = []

@@ -19,10 +19,11 @@ from typing import TypeVar
 import pytest
 import torch
 
+from autograder.check import Check
 from autograder.course import Course, CourseError
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import Probe
-from autograder.grading.loop import GradingLoop, Items, Job
+from autograder.grading.loop import Choose, GradingLoop, Items, Job
 from autograder.results import CheckResult, DeviceVerdict, Diagnosis, Status, UnitResult
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
@@ -54,9 +55,9 @@ class GradingSession:
             self.close()
             raise
 
-    def grade(self, submission: Submission, *, device_parity: bool = True) -> UnitResult:
-        """Run every check of the submission's unit on it, those about a GPU only with `device_parity`."""
-        return self._do(lambda loop, checks: loop.grade(submission, checks, None, device_parity))
+    def grade(self, submission: Submission, choose: Choose = lambda check: True) -> UnitResult:
+        """Run the checks of the submission's unit on it, by default all; diagnoses are of what was run."""
+        return self._do(lambda loop, checks: loop.grade(submission, checks, choose))
 
     def first_failure(self, submission: Submission, exercise: str) -> CheckResult | None:
         """The first check of `exercise` that the submission fails, on the case drawn, or None.
@@ -64,7 +65,11 @@ class GradingSession:
         For whoever wants to know only whether the checks notice something: nothing is shrunk, and nothing
         tried on a GPU.
         """
-        result = self._do(lambda loop, checks: loop.grade(submission, checks, exercise, False))
+
+        def choose(check: Check) -> bool:
+            return check.exercise == exercise and not check.is_parity
+
+        result = self._do(lambda loop, checks: loop.grade(submission, checks, choose, to_first_failure=True))
         results = [check for each in result.exercises for check in each.checks]
         passing = (Status.PASSED, Status.SKIPPED)
         return next((check for check in results if check.status not in passing), None)

@@ -19,7 +19,8 @@ Answer = tuple[wire.Result, list[torch.Tensor]]
 # whatever else goes wrong only there may be the simulation's fault.
 _DEVICE_ERRORS = re.compile(
     r"same device|indices should be either on|can't convert cuda|device type for generator|"
-    r"should be a 1D CPU int64 tensor|cannot pin|not linked with cuda|but got .* on cpu|but got index is on"
+    r"should be a 1D CPU int64 tensor|cannot pin|not linked with cuda|but got .* on cpu|but got index is on|"
+    r"to have \S+ Device, but got|Input type .* and weight type|is on CPU, but expected"
 )
 # What a device may lack, and the CPU has.
 _LACKS = re.compile(
@@ -69,11 +70,19 @@ def compare(host: Answer, device: Answer, terms: Terms, where: str) -> list[Row]
         raise _mixed(wire.Sighting(on_device.message, *_place(frame)), where)
     if isinstance(on_host, wire.Returned) and isinstance(on_device, wire.Returned):
         returned = list(_tensors(on_device.value, "the result"))
+        if seen.strayed:
+            raise CheckFailure(
+                ("wrong", f"{seen.strayed[0]} of the module lies on the CPU after the call"),
+                ("expected", f"all of the module on {where}, where it was moved to"),
+                *_copied(seen),
+                ("advice", _ADVICE),
+            )
         for name, index in returned:
             if index in seen.elsewhere:
                 raise CheckFailure(
                     ("wrong", f"{name} lies on the CPU"),
                     ("expected", f"{name} on {where}, where the inputs are"),
+                    *_copied(seen),
                     ("advice", _ADVICE),
                     because="a result has the device of its inputs",
                 )
@@ -173,9 +182,18 @@ def _tensors(value: wire.Value, name: str) -> Iterator[tuple[str, int]]:
 def _mixed(sighting: wire.Sighting, where: str) -> MixedDevices:
     rows: list[Row] = [("wrong", f"this works on the CPU, and not on {where}")]
     if sighting.file:
-        code = f": {sighting.code}" if sighting.code else ""
-        rows.append(("where", f"{sighting.file}:{sighting.line} in {sighting.function}{code}"))
+        rows.append(("where", _line(sighting)))
     return MixedDevices(*rows, ("raised", sighting.what), ("advice", _ADVICE))
+
+
+def _copied(seen: wire.OnDevice) -> list[Row]:
+    """Where a tensor was taken to the CPU last, if anything was."""
+    return [("where", _line(seen.transfers[-1]))] if seen.transfers else []
+
+
+def _line(sighting: wire.Sighting) -> str:
+    code = f": {sighting.code}" if sighting.code else ""
+    return f"{sighting.file}:{sighting.line} in {sighting.function}{code}"
 
 
 def _transfer(sighting: wire.Sighting) -> str:

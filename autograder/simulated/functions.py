@@ -7,17 +7,21 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from autograder.simulated import autocast, log
 from autograder.simulated.rules import generator_breach
-from autograder.simulated.tensor import STAND_IN, is_cuda, set_data
+from autograder.simulated.tensor import STAND_IN, DeviceTensor, is_cuda, set_data
 
 _GET = "__get__"
 _SET_DATA = torch.Tensor.data.__set__  # type: ignore[attr-defined]
 
 # Composite functions of C++ check devices before any operator runs, and speak of the stand-in.
-_MISMATCH = re.compile(r"same device|on the CPU|to be on cpu", re.IGNORECASE)
+_MISMATCH = re.compile(
+    r"same device|on the CPU|to be on cpu|is on CPU, but expected|to have \S+ Device, but got|"
+    r"Input type .* and weight type",
+    re.IGNORECASE,
+)
 _STAND_IN = re.compile(r"lazy:0|'lazy'|'Lazy' backend|\blazy devices?\b|\bon lazy\b|\bLazy\w+Type\b")
 
 
@@ -45,6 +49,9 @@ class Functions(TorchFunctionMode):
             return args[0].to(STAND_IN)
         if name == "to" and len(args) > 1 and _names_the_device(args[1]):
             args = (args[0], STAND_IN, *args[2:])
+        if function in (torch.tensor, torch.as_tensor) and isinstance(args[0], list | tuple):
+            # Tensors of one number in a list are read one by one; the result lies where it is told to.
+            args = (tree_map_only(DeviceTensor, _number, args[0]), *args[1:])
         if name == "ctc_loss":
             # CUDA's takes the lengths to the host; the common one, which the stand-in gets, does not.
             lengths = (x.tolist() if isinstance(x, torch.Tensor) else x for x in args[2:4])
@@ -64,6 +71,10 @@ class Functions(TorchFunctionMode):
             if (said := _in_words_of_cuda(name, error)) is not None:
                 raise said from error
             raise
+
+
+def _number(x: DeviceTensor) -> Any:
+    return x.item() if x.dim() == 0 else x
 
 
 def _names_the_device(x: Any) -> bool:

@@ -22,7 +22,7 @@ from autograder.seeding import seed_everything
 from autograder.worker import wire
 from autograder.worker.channel import raised
 from autograder.worker.state import State
-from autograder.worker.values import Lifting, Lowering, same_bits
+from autograder.worker.values import Lifting, Lowering, same_bits, state_tensors
 
 AskGrader = Callable[[wire.Callback, list[torch.Tensor]], tuple[wire.CallbackResult, list[torch.Tensor]]]
 
@@ -124,7 +124,15 @@ class Case:
                 i for i, x in enumerate(lowering.keys) if isinstance(x, torch.Tensor) and not place.holds(x)
             ]
             is_random = bool(lifting.generators) and not place.draws_alike
-            answer.on_device = wire.OnDevice(elsewhere=elsewhere, is_random=is_random)
+            strayed = [
+                name
+                for h in states_before
+                for name, tensor in state_tensors(self._states[h].module).items()
+                if not place.holds(tensor)
+            ]
+            answer.on_device = wire.OnDevice(elsewhere=elsewhere, is_random=is_random, strayed=strayed[:20])
+            if strayed:
+                states_before.clear()  # a tensor there cannot be compared with one here
         outputs = [x for x in lowering.keys if isinstance(x, torch.Tensor) and x.requires_grad]
         inputs = [t for t in lifting.tensors.values() if t.requires_grad]
         inputs += [self._states[handle].tensors[name] for handle, name in step.wrt]

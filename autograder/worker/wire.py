@@ -178,6 +178,7 @@ class OnDevice(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What was seen of a call on a device: see device.place.Watch.
 
     `elsewhere` are the places, in the answer's table, of returned tensors that do not lie on the device.
+    `strayed` are the names of parameters and buffers that a module has on the CPU after the call.
     `is_used` says whether the call computed there: one that is given no tensors has no reason to.
     """
 
@@ -186,6 +187,7 @@ class OnDevice(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     elsewhere: list[int] = []
     is_random: bool = False
     is_used: bool = False
+    strayed: list[str] = []
 
 
 class Returned(_Tagged, tag="returned"):
