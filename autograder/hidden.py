@@ -62,7 +62,7 @@ def secrets_of(course: Course) -> dict[str, Secret]:
             solutions += _entry_secrets(text, where, "mistake", prose=("name", "hint"), code=("old", "new"))
         if path.name == "device_bugs.toml":
             text = _read(path, where)
-            solutions += _entry_secrets(text, where, "bug", prose=("name",), code=("old", "new"))
+            solutions += _entry_secrets(text, where, "bug", prose=("name",), code=("new",))
         if path.name == "equivalents.toml":
             text = _read(path, where)
             solutions += _entry_secrets(

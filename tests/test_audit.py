@@ -328,7 +328,7 @@ def test_bad_usage_is_one_sentence(
 def of(**verdicts: int) -> ExerciseFindings:
     mutant = Mutant("e", "m", "constant", "a = 1", "a = 2", 1, "")
     judged = [JudgedMutant(mutant, Verdict(name)) for name, count in verdicts.items() for _ in range(count)]
-    return ExerciseFindings("e", 0, (), (), (), tuple(judged), (), (), ())
+    return ExerciseFindings("e", 0, (), (), (), tuple(judged), (), (), (), 0, ())
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_reports_name_nineteen_mistakes_of_twenty_and_none_wrongly(
         Report("m", "", "m", True), Report("m", "", "n", False), Report("m", "", None, None)
     )  # fmt: skip
     reports = ([right] * named + [other] * misnamed + [none] * 20)[:20]
-    exercise = ExerciseFindings("e", 20, tuple(reports), (), (), (), (), (), ())
+    exercise = ExerciseFindings("e", 20, tuple(reports), (), (), (), (), (), (), 0, ())
     assert (exercise.counts.named, exercise.counts.misnamed) == (named, misnamed)
     assert Findings((UnitFindings("toy", (exercise,)),), ()).is_on_target is is_on_target
 

@@ -185,6 +185,7 @@ def test_doctor_names_every_layer_and_grading_is_possible() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     found = dict(re.findall(r"^│ (\S.*?) +│ (holds|missing|MISSING) ", done.stdout, re.MULTILINE))
     named = {*(layer.value for layer in Layer), "python", "versions", "instructor's extra", "torch"}
+    named |= {"GPU", "simulated GPU"}
     assert found.keys() == named
     assert found["seccomp"] == "holds"
     assert done.stdout.endswith("Classes can be graded here.\n")
@@ -200,10 +201,10 @@ def test_doctor_says_what_to_do_where_seccomp_is_missing(tmp_path: Path) -> None
 
 def test_doctor_says_what_to_do_where_a_package_is_missing(call: Call, monkeypatch) -> None:
     monkeypatch.setattr(doctor, "probe", lambda: [])
-    monkeypatch.setattr(doctor, "_installed", lambda name: name != "msgspec")
+    monkeypatch.setattr(doctor, "_installed", lambda name: name != "nbgrader")
     status, output = call("doctor", cwd=ROOT)
     assert status == 1
-    assert re.search(r"instructor's extra │ MISSING │ missing: msgspec +│\n│ +│ +│ → pip install ", output)
+    assert re.search(r"instructor's extra │ MISSING │ missing: nbgrader +│\n│ +│ +│ → pip install ", output)
     assert "Classes cannot be graded here: instructor's extra missing." in output
 
 

@@ -13,6 +13,7 @@ if sys.platform != "linux":
     pytest.skip("grading needs Linux", allow_module_level=True)
 
 from autograder.results import DeviceState, ExerciseResult, Status
+from tests import warm
 from tests.toy import HONEST, copy_course, session_of, submission, write_submission
 
 MIXED = "Expected all tensors to be on the same device"
@@ -161,13 +162,13 @@ def test_a_second_grading_says_the_same(session):
 
 
 def run_pytest(course, folder: Path, *options: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "assignments/toy", *options,
-         "solutions/toy/test_layers.py", f"--submission={folder}"],
-        cwd=course.root, capture_output=True, text=True, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "NO_COLOR": "1"},
-    )  # fmt: skip
-    return done.stdout + done.stderr
+    files = ["assignments/toy", "solutions/toy/test_layers.py", f"--submission={folder}"]
+    done = warm.run_pytest(
+        ["-q", "-rs", "-p", "no:cacheprovider", *options, *files],
+        cwd=course.root,
+        env={"OMP_NUM_THREADS": "1", "COLUMNS": "120", "NO_COLOR": "1"},
+    )
+    return done.stdout
 
 
 @pytest.mark.parametrize("way", [[], ["--worker"]], ids=["in this process", "in the worker"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import warm
 
 TOY = Path(__file__).parent / "toy_course"
 CHECKS = ["assignments/toy", "solutions/toy/test_layers.py"]
@@ -17,13 +17,10 @@ WAYS = pytest.mark.parametrize("way", [[], ["--worker"]], ids=["in this process"
 
 
 def run_pytest(*options: str, cwd: Path = TOY, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
+    return warm.run_pytest(
+        ["-q", "-p", "no:cacheprovider", *options],
         cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "NO_COLOR": "1", **environment},
+        env={"OMP_NUM_THREADS": "1", "COLUMNS": "120", "NO_COLOR": "1", **environment},
     )
 
 

@@ -20,6 +20,7 @@ if sys.platform != "linux":
 from autograder.course import Course, Unit
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import Probe
+from autograder.grading.loop import Choose
 from autograder.grading.session import GradingSession
 from autograder.mistakes import Mistake, load_mistakes, mistaken
 from autograder.results import CheckResult, DeviceState, Diagnosis, Status, UnitResult
@@ -31,6 +32,7 @@ MISTAKES = {name: load_mistakes(COURSE.solutions / name / "mistakes.toml") for n
 # Whose checks pass nothing that could lie on a GPU: numbers, and functions that they give.
 NOT_VERIFIABLE = {
     "a1_rnn": {"make_reservoir"},
+    "a2_lstm": {"build_vocab", "collate"},
     "a3_attention": {"causal_mask", "sinusoidal_positions"},
     "a4_transformer": {"greedy_decode", "beam_search", "noam_lr"},
 }
@@ -49,8 +51,8 @@ class GradedUnit:
     def read(self, folder: Path) -> Submission:
         return read_submission(folder, self.unit.modules, "student", self.unit.name)
 
-    def grade(self, submission: Submission) -> UnitResult:
-        return self._session.grade(submission)
+    def grade(self, submission: Submission, choose: Choose = lambda check: True) -> UnitResult:
+        return self._session.grade(submission, choose)
 
     def first_failure(self, submission: Submission, exercise: str) -> CheckResult | None:
         return self._session.first_failure(submission, exercise)
@@ -143,17 +145,15 @@ def test_the_stubs_fail_every_check_in_the_worker(graded: GradedUnit) -> None:
     assert len(checks_of(result)) - len(judged) == len(result.exercises)
 
 
-def test_the_stubs_fail_every_check_in_this_process(graded: GradedUnit) -> None:
-    counts, output = pytest_counts(graded.unit, graded.unit.public)
-    slow, on_a_gpu = counts.pop("deselected", 0), counts.pop("skipped", 0)
-    assert counts == {"failed": len(checks_of(graded.result)) - slow - on_a_gpu}, output
-    assert on_a_gpu == len(graded.unit.exercises)
-
-
 def test_every_other_style_gets_full_marks(graded: GradedUnit) -> None:
-    results = {folder.name: graded.grade(graded.read(folder)) for folder in ALTERNATIVES[graded.unit.name]}
+    # What they learn, `make thresholds` shows with ten seeds each.
+    results = {
+        folder.name: graded.grade(graded.read(folder), lambda check: not check.is_slow)
+        for folder in ALTERNATIVES[graded.unit.name]
+    }
     assert {style: failures(result) for style, result in results.items()} == dict.fromkeys(results, "")
-    assert {result.score for result in results.values()} == {graded.result.max_score}
+    for result in results.values():
+        assert result.score == result.max_score >= 0.8 * graded.result.max_score
     for result in results.values():
         assert not_verified(result) == not_verified(graded.result)
 
@@ -162,12 +162,12 @@ def test_every_other_style_gets_full_marks(graded: GradedUnit) -> None:
 
 
 def some_mistakes(unit: Unit) -> list[Mistake]:
-    """The first two of each exercise: `autograder audit` does with all what is done with these here."""
+    """The first of each exercise: `autograder audit` does with all what is done with these here."""
     mine = MISTAKES[unit.name]
     return [
         mistake
         for exercise in unit.exercises
-        for mistake in [each for each in mine if each.exercise == exercise.name][:2]
+        for mistake in [each for each in mine if each.exercise == exercise.name][:1]
     ]
 
 
@@ -207,10 +207,6 @@ def test_a_known_mistake_is_named_on_a_students_machine_too(graded: GradedUnit, 
 def _fails_in_public(graded: GradedUnit, mistake: Mistake) -> bool:
     answers = graded.answers(graded.with_mistake(mistake), mistake.exercise)
     return any(found for probe, found in answers.items() if probe.check.startswith("assignments/"))
-
-
-def test_grading_again_gives_the_same_result(graded: GradedUnit) -> None:
-    assert graded.grade(graded.solution) == graded.result
 
 
 # ------------------------------------------------------------------------------------- what a unit is made of

@@ -9,3 +9,14 @@ def test_grading_a_mistake_again_gives_the_same_result(graded):
     first, again = graded.grade(wrong), graded.grade(wrong)
     assert first == again
     assert first != graded.result
+
+
+def test_grading_again_gives_the_same_result(graded):
+    assert graded.grade(graded.solution) == graded.result
+
+
+def test_the_stubs_fail_every_check_in_this_process(graded):
+    counts, output = laws.pytest_counts(graded.unit, graded.unit.public)
+    slow, on_a_gpu = counts.pop("deselected", 0), counts.pop("skipped", 0)
+    assert counts == {"failed": len(laws.checks_of(graded.result)) - slow - on_a_gpu}, output
+    assert on_a_gpu == len(graded.unit.exercises)

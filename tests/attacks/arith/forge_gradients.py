@@ -6,7 +6,7 @@ import sys
 import torch
 from honest import noise, scale  # noqa: F401
 
-serve = sys.modules["autograder.worker.serve"]
+case = sys.modules["autograder.worker.case"]
 wire = sys.modules["autograder.worker.wire"]
 SHAPES = itertools.cycle([(7,), (), (0,), (1, 1, 1)])
 
@@ -16,4 +16,4 @@ def vjp(self, call, cotangents):
     return wire.Gradients([wire.TensorRef(i) for i in range(len(tensors))]), tensors
 
 
-serve._Case._vjp = vjp
+case.Case._vjp = vjp
