@@ -385,7 +385,7 @@ def test_the_readme_gets_the_totals_between_its_markers(tmp_path: Path) -> None:
     write_summary(readme, found)
     first = readme.read_text()
     assert first.startswith("# A\n\n<!-- audit -->\n| unit |")
-    assert "| toy | 0/0 | 0 | 2/2 | 0 | 0 | 100 % | 0 | 0 |\n" in first
+    assert "| toy | 0/0 | 0 | 2/2 | 0 | 0 | 100 % | 0 | 0 | 0/0 |\n" in first
     assert first.endswith("\n<!-- /audit -->\n\nB\n")
     assert "old" not in first
     write_summary(readme, found)

@@ -20,7 +20,7 @@ _CONTEXT.set_forkserver_preload(
 def run_pytest(
     options: Sequence[str], *, cwd: Path, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m pytest OPTIONS`, its status and all that it printed; `env` is added to this process's own."""
+    """`python -m pytest OPTIONS`, its status and what it printed; `env` is added to this process's own."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         process = _CONTEXT.Process(
             target=_run, args=(list(options), str(cwd), {**os.environ, **env}, _Descriptor(out.fileno()))
