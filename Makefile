@@ -39,7 +39,7 @@ baselines: .venv/installed
 cora: .venv/installed
 	$(BIN)/python benchmarks/cora.py
 
-# every mistake and mutant of the solutions, for half an hour on two cores; the table goes into the README
+# every mistake and mutant of the solutions, for most of an hour on two cores; the table goes into the README
 audit: .venv/installed
 	$(BIN)/autograder audit --jobs 2 --readme
 
