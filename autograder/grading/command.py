@@ -130,7 +130,7 @@ def _summary(result: UnitResult) -> str:
         parts.append(f"{unwritten} not written")
     judged = len(checks) - counts[Status.SKIPPED]
     told = ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
-    return told + (f"; {counts[Status.SKIPPED]} not verifiable here" if counts[Status.SKIPPED] else "")
+    return told + (f"; {counts[Status.SKIPPED]} not verifiable" if counts[Status.SKIPPED] else "")
 
 
 def _document(course: Course, results: list[UnitResult], rejected: list[Rejected]) -> dict[str, Any]:
