@@ -123,7 +123,11 @@ class WorkerReach:
             record_remotely(each, typical(draw_cases(each.test, each.fixtures, most=CASES_LOOKED_AT)), remote)
             for each in others
         ]
-        return remote_parity(recorded, remote.on_a_simulated_gpu(), check)
+        device = remote.on_a_simulated_gpu()
+        try:
+            return remote_parity(recorded, device, check)
+        finally:
+            device.close()
 
     def close(self) -> None:
         for remote in self._remotes.values():

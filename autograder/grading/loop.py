@@ -105,6 +105,7 @@ class GradingLoop:
         wanted = [(item, check) for item, check in checks if check.unit == unit.name and choose(check)]
         # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
         lanes = {slow: self._reach(submission, unit) for slow in (False, True)}
+        device = lanes[False].on_a_simulated_gpu()  # its worker is forked when it is asked something
         outcomes: dict[str, Outcome] = {}
         failed: set[str] = set()  # an exercise's first failure is shrunk: the others mostly have its cause
         answering: set[str] = set()  # those of them that answered something
@@ -130,7 +131,7 @@ class GradingLoop:
                         and not pair[1].is_parity
                         and outcomes[pair[1].id] is None
                     ]
-                    outcomes[check.id] = self._parity(check, passed, lanes[False])
+                    outcomes[check.id] = self._parity(check, passed, lanes[False], device)
                     continue
                 if to_first_failure:
                     told = Told.FIRST
@@ -152,7 +153,7 @@ class GradingLoop:
                     if diagnosis is not None:
                         diagnoses[name] = diagnosis
         finally:
-            for remote in lanes.values():
+            for remote in (*lanes.values(), device):
                 remote.close()
         chosen = {check.exercise for _, check in wanted}
         points = {e: p for e, p in self._points[unit.name].items() if e in chosen}
@@ -201,15 +202,19 @@ class GradingLoop:
     def parity(self, submission: Submission, checks: Items, exercise: str) -> OnDevice:
         remote = self._reach(submission, self._course.unit(submission.unit))
         mine = [each for each in checks if _can_be_probed(each[1], submission.unit, exercise)]
+        device = remote.on_a_simulated_gpu()
         try:
-            return self._parity(mine[0][1], mine, remote)
+            return self._parity(mine[0][1], mine, remote, device)
         finally:
             remote.close()
+            device.close()
 
-    def _parity(self, check: Check, passed: Items, remote: RemoteSubmission) -> OnDevice:
+    def _parity(
+        self, check: Check, passed: Items, remote: RemoteSubmission, device: RemoteSubmission
+    ) -> OnDevice:
         """What comes of checks that the submission passes on a simulated GPU."""
         recorded = [self._frozen_check(item, each).recorded(remote) for item, each in passed]
-        return OnDevice(*remote_parity(recorded, remote.on_a_simulated_gpu(), check))
+        return OnDevice(*remote_parity(recorded, device, check))
 
     def _reach(self, submission: Submission, unit: Unit) -> RemoteSubmission:
         return RemoteSubmission(self._zygote, submission, unit.rules, WORKER_LIMITS)

@@ -11,6 +11,7 @@ import torch
 
 from autograder.checks.compare import assert_close, tolerance
 from autograder.checks.failure import CheckFailure, Row
+from autograder.device.place import Sighting
 from autograder.worker import wire
 
 Answer = tuple[wire.Result, list[torch.Tensor]]
@@ -67,7 +68,7 @@ def compare(host: Answer, device: Answer, terms: Terms, where: str) -> list[Row]
         text = f"{on_device.kinds[0] if on_device.kinds else 'Exception'}: {on_device.message}"
         if not _DEVICE_ERRORS.search(on_device.message) or _LACKS.search(on_device.message):
             raise NotVerifiable(text.splitlines()[0][:300])
-        raise _mixed(wire.Sighting(on_device.message, *_place(frame)), where)
+        raise _mixed(Sighting(on_device.message, *_place(frame)), where)
     if isinstance(on_host, wire.Returned) and isinstance(on_device, wire.Returned):
         returned = list(_tensors(on_device.value, "the result"))
         if seen.strayed:
@@ -142,8 +143,8 @@ def _compare_trees(
             pass
         case wire.ObjectRef(), wire.ObjectRef():
             pass
-        case _ if a == b or not terms.is_exact:
-            pass
+        case _ if a == b or (type(a) is type(b) and not terms.is_exact):
+            pass  # another number or length, where a tie was broken otherwise
         case _:
             raise CheckFailure(
                 ("wrong", f"{name} is not what it is on the CPU"),
@@ -179,7 +180,7 @@ def _tensors(value: wire.Value, name: str) -> Iterator[tuple[str, int]]:
                 yield from _tensors(item, f"{name}[{key!r}]")
 
 
-def _mixed(sighting: wire.Sighting, where: str) -> MixedDevices:
+def _mixed(sighting: Sighting, where: str) -> MixedDevices:
     rows: list[Row] = [("wrong", f"this works on the CPU, and not on {where}")]
     if sighting.file:
         rows.append(("where", _line(sighting)))
@@ -191,12 +192,12 @@ def _copied(seen: wire.OnDevice) -> list[Row]:
     return [("where", _line(seen.transfers[-1]))] if seen.transfers else []
 
 
-def _line(sighting: wire.Sighting) -> str:
+def _line(sighting: Sighting) -> str:
     code = f": {sighting.code}" if sighting.code else ""
     return f"{sighting.file}:{sighting.line} in {sighting.function}{code}"
 
 
-def _transfer(sighting: wire.Sighting) -> str:
+def _transfer(sighting: Sighting) -> str:
     return f"{sighting.file}:{sighting.line} {sighting.what}: on a GPU the program waits there"
 
 

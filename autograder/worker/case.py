@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -262,9 +262,9 @@ def _holds_tensors(value: wire.Value) -> bool:
 
 
 def _on_device(seen: Watch, known: wire.OnDevice | None, *, is_used: bool) -> wire.OnDevice:
-    def told(sightings: list[Sighting]) -> list[wire.Sighting]:
+    def told(sightings: list[Sighting]) -> list[Sighting]:
         return [
-            wire.Sighting(s.what[:2000], s.file, s.line, s.function[:100], s.code[:200])
+            replace(s, what=s.what[:2000], function=s.function[:100], code=s.code[:200])
             for s in sightings[:20]
         ]
 

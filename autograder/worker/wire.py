@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
+from autograder.device.place import Sighting
 from autograder.rules import Rules
 
 
@@ -162,16 +163,6 @@ class ModuleDescription(_Tagged, tag="module"):
     frozen: list[str] = []
     transient: list[str] = []
     aliases: dict[str, str] = {}
-
-
-class Sighting(msgspec.Struct, forbid_unknown_fields=True):
-    """Something that a call did with a device, and the submission's line that did it, if it is known."""
-
-    what: str
-    file: str = ""
-    line: int = 0
-    function: str = ""
-    code: str = ""
 
 
 class OnDevice(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
