@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from autograder.course import Parity
+
 DEFAULT_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
 class Check:
     """`points` is the exercise's total; `share` of it hangs on this check. `seconds` is what one
-    call of the submission may take in CPU time. A check of device parity runs cases of the others."""
+    call of the submission may take in CPU time. A check of `parity` runs cases of the others."""
 
     id: str
     exercise: str
@@ -26,11 +28,15 @@ class Check:
     unit: str
     seconds: float
     share: float = 0.0
-    is_parity: bool = False
+    parity: Parity | None = None
 
     @property
     def is_public(self) -> bool:
         return self.id.startswith("assignments/")
+
+    @property
+    def is_parity(self) -> bool:
+        return self.parity is not None
 
     @property
     def is_slow(self) -> bool:
@@ -72,9 +78,10 @@ def read_check(item: pytest.Item) -> Check | None:
         raise pytest.UsageError(f"{where}: the file of a check is named test_<module>.py.")
     function = getattr(item, "originalname", item.name)
     variant = item.name[len(function) :].strip("[]")
-    law = getattr(item, "law", None)
-    is_parity = law is not None
-    if law is None:
+    parity: Parity | None = getattr(item, "parity", None)
+    if parity is not None:
+        law = parity.value
+    else:
         law = function.removeprefix("test_").replace("_", " ") + (f" ({variant})" if variant else "")
     # public and hidden files have the same name: the folder above the unit tells them apart
     check_id = f"{path.parent.parent.name}/{path.parent.name}/{path.name}::{item.name}"
@@ -86,7 +93,7 @@ def read_check(item: pytest.Item) -> Check | None:
         module=path.stem[5:],
         unit=path.parent.name,
         seconds=float(seconds),
-        is_parity=is_parity,
+        parity=parity,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from autograder.check import Check, read_check, share_points
+from autograder.course import Parity
 from autograder.parity.item import ParityItem
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ CHECK = pytest.StashKey[Check]()
 
 
 def assign_checks(items: list[pytest.Item], root: Path) -> dict[str, dict[str, float]]:
-    """Give every item that is a check its Check, with its share; add the checks of device parity.
+    """Give every item that is a check its Check, with its share; add the checks of parity.
 
     Returns each unit's points by exercise, in the order of its manifest in the course at `root`.
     """
@@ -27,10 +29,9 @@ def assign_checks(items: list[pytest.Item], root: Path) -> dict[str, dict[str, f
     points: dict[str, dict[str, float]] = {}
     for name in sorted({check.unit for check in found.values()}):
         unit = _unit(root, name)
-        if unit.device_parity:
-            for added in _parity_items({i: c for i, c in found.items() if c.unit == name}):
-                found[added] = added.check()
-                items.append(added)
+        for added in _parity_items({i: c for i, c in found.items() if c.unit == name}, unit.parities):
+            found[added] = added.check()
+            items.append(added)
         shared, totals = share_points(check for check in found.values() if check.unit == name)
         known = [exercise.name for exercise in unit.exercises]
         points[name] = {exercise: totals[exercise] for exercise in known if exercise in totals}
@@ -57,8 +58,8 @@ def parameters(item: pytest.Item) -> dict[str, Any]:
     return {"student": None, **({} if callspec is None else callspec.params)}
 
 
-def _parity_items(checks: dict[pytest.Item, Check]) -> list[ParityItem]:
-    """One item an exercise, beside its first check; a public one, if it has any."""
+def _parity_items(checks: dict[pytest.Item, Check], parities: Collection[Parity]) -> list[ParityItem]:
+    """One item an exercise and parity, beside its first check; a public one, if it has any."""
     first: dict[str, tuple[pytest.Item, Check]] = {}
     for item, check in sorted(checks.items(), key=lambda pair: not pair[1].is_public):
         first.setdefault(check.exercise, (item, check))
@@ -66,7 +67,10 @@ def _parity_items(checks: dict[pytest.Item, Check]) -> list[ParityItem]:
     for exercise, (item, check) in first.items():
         module = item.getparent(pytest.Module)
         assert module is not None  # a test function lies in one
-        added.append(ParityItem.from_parent(module, exercise=exercise, points=check.points))
+        for parity in parities:
+            added.append(
+                ParityItem.from_parent(module, parity=parity, exercise=exercise, points=check.points)
+            )
     return added
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,13 @@ ENGINE = Path(__file__).parent  # the one that runs, which an installation may k
 
 class CourseError(Exception):
     """The course cannot be read or used as asked; the message is one sentence for people."""
+
+
+class Parity(StrEnum):
+    """What cases of an exercise's other checks are tried on, too; the value is the law as it is told."""
+
+    GPU = "works on a GPU as on the CPU"
+    DTYPES = "works in float64, float32 and bfloat16"
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,8 @@ class Unit:
 
     `modules` are the plain names of the files that are handed in, `forbidden` the dotted library
     names that these may not call, `preload` the libraries besides torch and numpy that they may import.
-    With `device_parity` every exercise is also checked on a GPU, or a simulated one. `hidden` is None where
-    the course was released without solutions.
+    Every exercise is also tried in the ways of `parities`. `hidden` is None where the course was released
+    without solutions.
     """
 
     name: str
@@ -59,7 +67,7 @@ class Unit:
     modules: tuple[str, ...]
     forbidden: tuple[str, ...]
     preload: tuple[str, ...]
-    device_parity: bool
+    parities: tuple[Parity, ...]
     exercises: tuple[Exercise, ...]
     public: Path
     hidden: Path | None
@@ -167,7 +175,7 @@ def course_files(folder: Path) -> list[Path]:
 def _read_unit(public: Path, hidden: Path) -> Unit:
     where = f"assignments/{public.name}/{MANIFEST}"
     table = read_toml(public / MANIFEST, where, CourseError)
-    _reject_unknown(table, {"title", "modules", "forbidden", "preload", "device_parity", "exercise"}, where)
+    _reject_unknown(table, {"title", "modules", "forbidden", "preload", "parity", "exercise"}, where)
     modules = _names(table, "modules", where)
     if not modules:
         raise CourseError(f"{where}: 'modules' is empty; name the files that are handed in.")
@@ -185,7 +193,7 @@ def _read_unit(public: Path, hidden: Path) -> Unit:
         modules=modules,
         forbidden=_forbidden(table, where),
         preload=_names(table, "preload", where) if "preload" in table else (),
-        device_parity=_flag(table, "device_parity", where),
+        parities=_parities(table, where),
         exercises=exercises,
         public=public,
         hidden=hidden if hidden.is_dir() else None,
@@ -207,6 +215,15 @@ def _read_exercise(table: Mapping[str, Any], modules: tuple[str, ...], where: st
         wrong = "is missing" if minutes is None else f"must be a whole number of at least 1, not {minutes!r}"
         raise CourseError(f"{where}: 'minutes' {wrong}.")
     return Exercise(name, module, minutes, _flag(table, "by_hand", where), _forbidden(table, where))
+
+
+def _parities(table: Mapping[str, Any], where: str) -> tuple[Parity, ...]:
+    names = _names(table, "parity", where) if "parity" in table else ()
+    known = {parity.name.lower(): parity for parity in Parity}
+    for name in names:
+        if name not in known:
+            raise CourseError(f"{where}: unknown parity {name!r}; known are {', '.join(known)}.")
+    return tuple(known[name] for name in names)
 
 
 def _flag(table: Mapping[str, Any], key: str, where: str) -> bool:

@@ -21,13 +21,14 @@ from autograder.check import Check, Failure
 from autograder.collection import CHECK, arguments, assign_checks, parameters
 from autograder.errors import NO_ANSWER
 from autograder.parity.item import ParityItem
-from autograder.results import CheckResult, DeviceState, DeviceVerdict, Diagnosis, Status, by_exercise
+from autograder.results import CheckResult, Diagnosis, Status, by_exercise
 
 if TYPE_CHECKING:
+    from autograder.parity.verdict import OfParity
     from autograder.trials import RunnableCheck
 
 FAILURE = pytest.StashKey[Failure]()
-DEVICE = pytest.StashKey[DeviceVerdict]()
+PARITY = pytest.StashKey["OfParity"]()
 DIAGNOSIS = pytest.StashKey[Diagnosis | None]()
 
 # More examples find rarer bugs. Drawing is paid once a grader process: the price is the submission's time.
@@ -140,7 +141,7 @@ class CheckPlugin:
         if check is None or (report.when != "call" and report.passed):
             return report
         failure = item.stash.get(FAILURE, None)
-        device = item.stash.get(DEVICE, None)
+        parity = item.stash.get(PARITY, None)
         status, text = Status.PASSED if report.passed else Status.SKIPPED, ""
         if report.skipped:
             from autograder.failures import not_verifiable_text
@@ -157,19 +158,20 @@ class CheckPlugin:
             if not self._wants_traceback:
                 report.longrepr = FailureRepr(text)  # type: ignore[assignment]  # pytest's own class is private
                 report.sections = [s for s in report.sections if not s[0].startswith("Hypothesis")]
-        result = CheckResult(check.id, check.exercise, status, text, device)
+        verdict = None if parity is None else parity.verdict
+        result = CheckResult(check.id, check.exercise, status, text, verdict)
         self._results.setdefault(check.unit, []).append(result)
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        from autograder.table import device_advice, exercise_table, rendered
+        from autograder.table import advice, exercise_table, rendered
 
         for unit, results in self._results.items():
             exercises = by_exercise(results, self._points[unit])
             shown = [exercise for exercise in exercises if exercise.checks]
             terminalreporter.write_line("")
             terminalreporter.write(rendered(exercise_table(unit, shown), color=terminalreporter.hasmarkup))
-            for line in device_advice(shown):
+            for line in advice(shown):
                 terminalreporter.write_line(line)
 
     def pytest_sessionfinish(self) -> None:
@@ -183,13 +185,13 @@ class CheckPlugin:
             for each in self._runnable(check.unit).values()
             if each.check.exercise == check.exercise and not each.check.is_slow
         ]
-        verdict, failure = self._opened_reach().parity(check, others)
-        item.stash[DEVICE] = verdict
-        if failure is not None:
-            item.stash[FAILURE] = failure
-            raise failure.error
-        if verdict.state is DeviceState.UNVERIFIABLE:
-            pytest.skip(verdict.detail)
+        found: OfParity = self._opened_reach().parity(check, others)
+        item.stash[PARITY] = found
+        if found.failure is not None:
+            item.stash[FAILURE] = found.failure
+            raise found.failure.error
+        if not found.verdict.is_known:
+            pytest.skip(found.verdict.detail)
 
     def _diagnosis(self, check: Check) -> Diagnosis | None:
         """The known mistake made in the check's exercise, told with its first failure only."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autograder.check import Check, Failure
+from autograder.check import Check
 from autograder.course import Course
 from autograder.submission import Submission, read_submission
 
 if TYPE_CHECKING:
     from autograder.local import LocalSubmission
-    from autograder.results import DeviceVerdict
+    from autograder.parity.verdict import OfParity
     from autograder.trials import RunnableCheck
     from autograder.worker.reached import RemoteSubmission
 
@@ -31,8 +31,8 @@ class Reach(Protocol):
         """The submission's file names, as they stand in this process's tracebacks."""
         ...
 
-    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> tuple[DeviceVerdict, Failure | None]:
-        """Whether the cases of `others` come out on a GPU as on the CPU, for a check of device parity."""
+    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> OfParity:
+        """What comes of the cases of `others` elsewhere, for a check of parity."""
         ...
 
     def close(self) -> None: ...
@@ -66,12 +66,12 @@ class LocalReach:
     def files(self, check: Check) -> Collection[str]:
         return self._submission(check.unit).files
 
-    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> tuple[DeviceVerdict, Failure | None]:
+    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> OfParity:
         from autograder.parity.local import local_parity
 
         self.close()
         submission = find_submission(self._course, check.unit, self._folder)
-        return local_parity(submission, self._course.unit(check.unit).rules, others)
+        return local_parity(submission, self._course.unit(check.unit).rules, check, others)
 
     def close(self) -> None:
         if self._open is not None:
@@ -113,21 +113,21 @@ class WorkerReach:
     def files(self, check: Check) -> Collection[str]:
         return ()
 
-    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> tuple[DeviceVerdict, Failure | None]:
-        from autograder.parity.remote import record_remotely, remote_parity
-        from autograder.parity.verdict import CASES_LOOKED_AT, typical
-        from autograder.trials import draw_cases
+    def parity(self, check: Check, others: Sequence[RunnableCheck]) -> OfParity:
+        from autograder.parity.elsewhere import Elsewhere
+        from autograder.parity.remote import record_remotely
+        from autograder.parity.verdict import typical_case
 
         remote = self._remote(check.unit)
-        recorded = [
-            record_remotely(each, typical(draw_cases(each.test, each.fixtures, most=CASES_LOOKED_AT)), remote)
-            for each in others
-        ]
-        device = remote.on_a_simulated_gpu()
+        elsewhere = Elsewhere(remote, [check])
         try:
-            return remote_parity(recorded, device, check)
+            for each in others:
+                recorded = record_remotely(each.check, *typical_case(each), remote)
+                if recorded is not None:
+                    elsewhere.ask(each.check, recorded)
+            return elsewhere.judge(check)
         finally:
-            device.close()
+            elsewhere.close()
 
     def close(self) -> None:
         for remote in self._remotes.values():

@@ -49,19 +49,40 @@ class DeviceVerdict:
     on: str
     detail: str = ""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it says that the exercise works there, or does not."""
+        return self.state is not DeviceState.UNVERIFIABLE
+
+
+@dataclass(frozen=True)
+class DtypesVerdict:
+    """The floating dtypes that an exercise was seen to work in.
+
+    `detail` is advice to who passes, and the reason where there are none.
+    """
+
+    verified: tuple[str, ...]
+    detail: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there are any."""
+        return bool(self.verified)
+
 
 @dataclass(frozen=True)
 class CheckResult:
     """One check of one submission. `message` is the failure text, empty for a pass.
 
-    `device` is the verdict of a check of device parity.
+    A check of parity has a `verdict`.
     """
 
     id: str
     exercise: str
     status: Status
     message: str = ""
-    device: DeviceVerdict | None = None
+    verdict: DeviceVerdict | DtypesVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +97,12 @@ class ExerciseResult:
     @property
     def device(self) -> DeviceVerdict | None:
         """What is known of it on a GPU; None where that is not checked."""
-        return next((check.device for check in self.checks if check.device is not None), None)
+        return next((c.verdict for c in self.checks if isinstance(c.verdict, DeviceVerdict)), None)
+
+    @property
+    def dtypes(self) -> DtypesVerdict | None:
+        """The floating dtypes that it works in; None where that is not checked."""
+        return next((c.verdict for c in self.checks if isinstance(c.verdict, DtypesVerdict)), None)
 
     @property
     def counted(self) -> tuple[CheckResult, ...]:
@@ -129,6 +155,7 @@ class UnitResult:
                     "max_score": exercise.max_score,
                     "diagnosis": asdict(exercise.diagnosis) if exercise.diagnosis else None,
                     "device": asdict(exercise.device) if exercise.device else None,
+                    "dtypes": asdict(exercise.dtypes) if exercise.dtypes else None,
                     "checks": [
                         {"id": check.id, "status": check.status.value, "message": check.message}
                         for check in exercise.checks

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autograder.results import DeviceState, ExerciseResult
+from autograder.results import DeviceState, ExerciseResult, Status
 
 _ON_A_GPU = {
     DeviceState.VERIFIED: ("verified", "green"),
@@ -45,13 +45,14 @@ def exercise_table(title: str, exercises: Iterable[ExerciseResult]) -> Table:
     return table
 
 
-def device_advice(exercises: Iterable[ExerciseResult]) -> list[str]:
-    """What to say of exercises that work on a GPU, and could do better there: a line each."""
+def advice(exercises: Iterable[ExerciseResult]) -> list[str]:
+    """What to say of exercises that work on a GPU and in every dtype, and could do better: a line each."""
     lines: dict[str, list[str]] = {}
     for exercise in exercises:
-        if exercise.device and exercise.device.state in (DeviceState.VERIFIED, DeviceState.SIMULATED):
-            for text in exercise.device.detail.splitlines():
-                lines.setdefault(text, []).append(exercise.name)
+        for check in exercise.checks:
+            if check.verdict is not None and check.status is Status.PASSED:
+                for text in check.verdict.detail.splitlines():
+                    lines.setdefault(text, []).append(exercise.name)
     return [f"advice for {', '.join(names)}: {text}" for text, names in lines.items()]
 
 

@@ -61,7 +61,7 @@ def test_an_unknown_unit_is_answered_with_the_known_ones(course: Course, name: s
         (
             'title = "Means"',
             'titel = "Means"',
-            "unknown key 'titel'; known are device_parity, exercise, forbidden, modules, preload",
+            "unknown key 'titel'; known are exercise, forbidden, modules, parity, preload",
         ),
         ('modules = ["means"]', "", "'modules' is missing"),
         ('modules = ["means"]', "modules = []", "'modules' is empty"),

@@ -31,7 +31,7 @@ def unit(*exercises: str, by_hand: bool = False, modules: tuple[str, ...] = ("m"
         modules=modules,
         forbidden=(),
         preload=(),
-        device_parity=False,
+        parities=(),
         exercises=tuple(Exercise(name, module, 1, by_hand) for module, name in pairs),
         public=Path("assignments/u"),
         hidden=None,

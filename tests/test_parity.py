@@ -23,7 +23,7 @@ MIXED = "Expected all tensors to be on the same device"
 def course(tmp_path_factory):
     course = copy_course(tmp_path_factory.mktemp("parity") / "course")
     manifest = course.assignments / "toy/unit.toml"
-    manifest.write_text(manifest.read_text().replace("\n[[", "\ndevice_parity = true\n\n[[", 1))
+    manifest.write_text(manifest.read_text().replace("\n[[", '\nparity = ["gpu"]\n\n[[', 1))
     return course
 
 

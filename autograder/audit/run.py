@@ -11,7 +11,7 @@ from typing import TypeVar
 from autograder.audit.equivalents import EQUIVALENTS, Equivalent, load_equivalents
 from autograder.audit.findings import Kind
 from autograder.audit.mutants import Mutant, mutants
-from autograder.course import Course, CourseError, Unit
+from autograder.course import Course, CourseError, Parity, Unit
 from autograder.grading.processes import Failed, Grader, Pool
 from autograder.mistakes import Mistake, load_device_bugs, load_mistakes, mistaken
 from autograder.results import CheckResult, DeviceVerdict, Diagnosis, UnitResult
@@ -121,7 +121,10 @@ def judge(grader: Grader, task: Task) -> Graded:
         return _graded(grader.session.grade(task.submission))
     _make_ready(grader, task.unit, task.exercise)
     failure = grader.session.first_failure(task.submission, task.exercise)
-    device = grader.session.parity(task.submission, task.exercise) if task.kind is Kind.DEVICE else None
+    device = None
+    if task.kind is Kind.DEVICE:
+        verdict = grader.session.parity(task.submission, task.exercise, Parity.GPU).verdict
+        device = verdict if isinstance(verdict, DeviceVerdict) else None
     return Graded(() if failure is None else (failure,), {}, device)
 
 

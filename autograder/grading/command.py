@@ -21,7 +21,7 @@ from autograder.grading.class_folder import Rejected, read_class
 from autograder.grading.pool import grade_all
 from autograder.results import Status, UnitResult
 from autograder.sandbox import SandboxError, prepare
-from autograder.table import device_advice, points
+from autograder.table import advice, points
 
 
 def grade_class(
@@ -154,7 +154,7 @@ def report_text(result: UnitResult) -> str:
         device = f"   on a GPU: {exercise.device.state}" if exercise.device else ""
         lines.append(f"  {exercise.name:<{width}}   {score:>12}   {checks}{device}")
     lines += [f"  note: {note}" for note in result.notes]
-    lines += [f"  {line}" for line in device_advice(result.exercises)]
+    lines += [f"  {line}" for line in advice(result.exercises)]
     for exercise in result.exercises:
         for check in exercise.checks:
             if check.message:

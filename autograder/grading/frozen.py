@@ -23,7 +23,7 @@ from autograder.diagnosis.probes import case_digest
 from autograder.diagnosis.table import Probe
 from autograder.errors import NO_ANSWER, ModuleProblem, WorkerLost
 from autograder.parity.remote import record_remotely
-from autograder.parity.verdict import RecordedCase, typical
+from autograder.parity.verdict import RecordedCase, asking, typical
 from autograder.trials import (
     FAILURES,
     Body,
@@ -74,6 +74,7 @@ class FrozenCheck:
         self._fixtures = fixtures
         self._limit = TimeLimit(check.seconds)
         self._started: tuple[RemoteSubmission, Ahead] | None = None
+        self._answer: Answer | None = None  # to the typical case, asked ahead and passed
         self._draw()
 
     def start(self, remote: RemoteSubmission) -> Ahead | None:
@@ -122,9 +123,17 @@ class FrozenCheck:
         return fingerprint(body_of(self._test), arguments)
 
     def recorded(self, remote: RemoteSubmission) -> RecordedCase | None:
-        """What the check asks of the submission on one of its cases, and is answered; None where it fails."""
-        runnable = RunnableCheck(self._check, self._test, self._fixtures)
-        return record_remotely(runnable, typical(self._cases), remote, self._protected)
+        """What the check asks of the submission on one of its cases, and is answered; None where it fails.
+
+        It is asked again, unless the check was just run and passed.
+        """
+        case = self._cases[self._typical]
+        ask = asking(RunnableCheck(self._check, self._test, self._fixtures), case, self._protected)
+        answer, self._answer = self._answer, None
+        transcript = None if answer is None else answer.transcript()
+        if transcript is not None:
+            return RecordedCase(case, transcript, ask)
+        return record_remotely(self._check, case, ask, remote)
 
     def _find(self, remote: RemoteSubmission, told: Told) -> tuple[int, Failure] | None:
         """The failure to tell and the number of its case; no case is run that is not needed for it."""
@@ -173,6 +182,8 @@ class FrozenCheck:
         self._protected = frozenset(t.untyped_storage().data_ptr() for t in tensors_in(self._cases))
         self._prefetch: Prefetch | None = None
         self._passed: list[dict[bytes, Seen]] = [{} for _ in self._cases]
+        self._typical = typical(self._cases)
+        self._answer = None
 
     def _record(self, remote: RemoteSubmission) -> Generator[tuple[int, Failure]]:
         """The cases that fail, each asked live; where none does, what was asked is kept to be asked ahead."""
@@ -206,6 +217,7 @@ class FrozenCheck:
     def _replay(self, remote: RemoteSubmission) -> Generator[tuple[int, Failure]]:
         """The cases that fail; all are asked ahead in one frame."""
         assert self._prefetch is not None
+        self._answer = None
         try:
             if self._started is not None and self._started[0] is remote:
                 ahead = self._started[1]
@@ -242,6 +254,8 @@ class FrozenCheck:
             if len(passed) < MAX_KNOWN_ANSWERS:
                 passed[digest] = seen
         self._seen.include(seen)
+        if i == self._typical:
+            self._answer = answer
         return None
 
     def _run_case(self, case: dict[str, Any], link: ReplayLink | LiveLink | ShadowLink) -> Failure | None:

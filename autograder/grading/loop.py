@@ -12,23 +12,16 @@ import pytest
 
 from autograder.check import Check, Failure
 from autograder.collection import CHECK, arguments, assign_checks
-from autograder.course import DIAGNOSIS, Course, CourseError, Unit
+from autograder.course import DIAGNOSIS, Course, CourseError, Parity, Unit
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import ExerciseTable, Probe, read_table
 from autograder.errors import NO_ANSWER, GraderBroken
 from autograder.failures import failure_text, not_verifiable_text, status_of
 from autograder.grading.frozen import FrozenCheck, Told
-from autograder.parity.remote import remote_parity
+from autograder.parity.elsewhere import Elsewhere
+from autograder.parity.verdict import OfParity
 from autograder.reach import WORKER_LIMITS
-from autograder.results import (
-    CheckResult,
-    DeviceState,
-    DeviceVerdict,
-    Diagnosis,
-    Status,
-    UnitResult,
-    by_exercise,
-)
+from autograder.results import CheckResult, Diagnosis, Status, UnitResult, by_exercise
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
 from autograder.worker.reached import Ahead, RemoteSubmission
@@ -43,16 +36,8 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
-class OnDevice:
-    """What a check of device parity came to."""
-
-    verdict: DeviceVerdict
-    failure: Failure | None
-
-
 Choose = Callable[[Check], bool]
-Outcome = Failure | Skipped | OnDevice | None
+Outcome = Failure | Skipped | OfParity | None
 Job = Callable[["GradingLoop", Items], None]
 
 
@@ -105,7 +90,7 @@ class GradingLoop:
         wanted = [(item, check) for item, check in checks if check.unit == unit.name and choose(check)]
         # Two workers a submission: what takes long is asked first, and worked on while the rest is checked.
         lanes = {slow: self._reach(submission, unit) for slow in (False, True)}
-        device = lanes[False].on_a_simulated_gpu()  # its worker is forked when it is asked something
+        elsewhere = Elsewhere(lanes[False], [check for _, check in wanted])
         outcomes: dict[str, Outcome] = {}
         failed: set[str] = set()  # an exercise's first failure is shrunk: the others mostly have its cause
         answering: set[str] = set()  # those of them that answered something
@@ -122,16 +107,9 @@ class GradingLoop:
             for item, check in sorted(wanted, key=lambda pair: (pair[1].is_parity, pair[1].is_slow)):
                 if not check.is_slow:
                     slow.go_on()
+                    elsewhere.go_on()
                 if check.is_parity:
-                    passed = [
-                        pair
-                        for pair in wanted
-                        if pair[1].exercise == check.exercise
-                        and not pair[1].is_slow
-                        and not pair[1].is_parity
-                        and outcomes[pair[1].id] is None
-                    ]
-                    outcomes[check.id] = self._parity(check, passed, lanes[False], device)
+                    outcomes[check.id] = elsewhere.judge(check)
                     continue
                 if to_first_failure:
                     told = Told.FIRST
@@ -141,6 +119,8 @@ class GradingLoop:
                     told = Told.SHRUNK
                 outcomes[check.id] = self._run(item, check, lanes[check.is_slow], told)
                 outcome = outcomes[check.id]
+                if outcome is None and elsewhere.wants(check):
+                    self._try_elsewhere(item, check, lanes[False], elsewhere)
                 if isinstance(outcome, Failure):
                     failed.add(check.exercise)
                     if not isinstance(outcome.error, NO_ANSWER):
@@ -153,8 +133,9 @@ class GradingLoop:
                     if diagnosis is not None:
                         diagnoses[name] = diagnosis
         finally:
-            for remote in (*lanes.values(), device):
+            for remote in lanes.values():
                 remote.close()
+            elsewhere.close()
         chosen = {check.exercise for _, check in wanted}
         points = {e: p for e, p in self._points[unit.name].items() if e in chosen}
         layers = lanes[False].layers or lanes[True].layers
@@ -181,7 +162,7 @@ class GradingLoop:
         answers: dict[Probe, Fingerprint | None] = {}
         try:
             for item, check in checks:
-                if _can_be_probed(check, submission.unit, exercise):
+                if _is_of(check, submission, exercise) and not (check.is_slow or check.is_parity):
                     frozen = self._frozen_check(item, check)
                     for probe in frozen.some_probes(cases) if probes is None else probes:
                         if probe.check == check.id:
@@ -199,22 +180,25 @@ class GradingLoop:
         finally:
             remote.close()
 
-    def parity(self, submission: Submission, checks: Items, exercise: str) -> OnDevice:
+    def parity(self, submission: Submission, checks: Items, exercise: str, parity: Parity) -> OfParity:
         remote = self._reach(submission, self._course.unit(submission.unit))
-        mine = [each for each in checks if _can_be_probed(each[1], submission.unit, exercise)]
-        device = remote.on_a_simulated_gpu()
+        [check] = [each for _, each in checks if each.parity is parity and _is_of(each, submission, exercise)]
+        elsewhere = Elsewhere(remote, [check])
         try:
-            return self._parity(mine[0][1], mine, remote, device)
+            for item, each in checks:
+                if _is_of(each, submission, exercise) and elsewhere.wants(each):
+                    self._try_elsewhere(item, each, remote, elsewhere)
+            return elsewhere.judge(check)
         finally:
             remote.close()
-            device.close()
+            elsewhere.close()
 
-    def _parity(
-        self, check: Check, passed: Items, remote: RemoteSubmission, device: RemoteSubmission
-    ) -> OnDevice:
-        """What comes of checks that the submission passes on a simulated GPU."""
-        recorded = [self._frozen_check(item, each).recorded(remote) for item, each in passed]
-        return OnDevice(*remote_parity(recorded, device, check))
+    def _try_elsewhere(
+        self, item: pytest.Item, check: Check, remote: RemoteSubmission, elsewhere: Elsewhere
+    ) -> None:
+        recorded = self._frozen_check(item, check).recorded(remote)
+        if recorded is not None:
+            elsewhere.ask(check, recorded)
 
     def _reach(self, submission: Submission, unit: Unit) -> RemoteSubmission:
         return RemoteSubmission(self._zygote, submission, unit.rules, WORKER_LIMITS)
@@ -296,20 +280,13 @@ class _SlowLane:
             self._ahead = self._checks.popleft().start(self._remote)
 
 
-def _can_be_probed(check: Check, unit: str, exercise: str) -> bool:
-    return (check.unit, check.exercise) == (unit, exercise) and not (check.is_slow or check.is_parity)
+def _is_of(check: Check, submission: Submission, exercise: str) -> bool:
+    return (check.unit, check.exercise) == (submission.unit, exercise)
 
 
 def _result(check: Check, outcome: Outcome, diagnosis: Diagnosis | None) -> CheckResult:
-    if isinstance(outcome, OnDevice):
-        verdict, failure = outcome.verdict, outcome.failure
-        if failure is not None:
-            text = failure_text(check, failure)
-            return CheckResult(check.id, check.exercise, Status.FAILED, text, verdict)
-        if verdict.state is DeviceState.UNVERIFIABLE:
-            text = not_verifiable_text(check, verdict.detail)
-            return CheckResult(check.id, check.exercise, Status.SKIPPED, text, verdict)
-        return CheckResult(check.id, check.exercise, Status.PASSED, device=verdict)
+    if isinstance(outcome, OfParity):
+        return _of_parity(check, outcome)
     if outcome is None:
         return CheckResult(check.id, check.exercise, Status.PASSED)
     if isinstance(outcome, Skipped):
@@ -317,3 +294,14 @@ def _result(check: Check, outcome: Outcome, diagnosis: Diagnosis | None) -> Chec
         return CheckResult(check.id, check.exercise, Status.SKIPPED, text)
     text = failure_text(check, outcome, diagnosis=diagnosis)
     return CheckResult(check.id, check.exercise, status_of(outcome.error), text)
+
+
+def _of_parity(check: Check, outcome: OfParity) -> CheckResult:
+    verdict, failure = outcome.verdict, outcome.failure
+    if failure is not None:
+        status, text = Status.FAILED, failure_text(check, failure)
+    elif not verdict.is_known:
+        status, text = Status.SKIPPED, not_verifiable_text(check, verdict.detail)
+    else:
+        status, text = Status.PASSED, ""
+    return CheckResult(check.id, check.exercise, status, text, verdict)

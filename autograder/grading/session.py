@@ -20,11 +20,12 @@ import pytest
 import torch
 
 from autograder.check import Check
-from autograder.course import Course, CourseError
+from autograder.course import Course, CourseError, Parity
 from autograder.diagnosis.fingerprint import Fingerprint
 from autograder.diagnosis.table import Probe
 from autograder.grading.loop import Choose, GradingLoop, Items, Job
-from autograder.results import CheckResult, DeviceVerdict, Diagnosis, Status, UnitResult
+from autograder.parity.verdict import OfParity
+from autograder.results import CheckResult, Diagnosis, Status, UnitResult
 from autograder.submission import Submission
 from autograder.worker.client import Zygote
 
@@ -63,7 +64,7 @@ class GradingSession:
         """The first check of `exercise` that the submission fails, on the case drawn, or None.
 
         For whoever wants to know only whether the checks notice something: nothing is shrunk, and nothing
-        tried on a GPU.
+        tried elsewhere.
         """
 
         def choose(check: Check) -> bool:
@@ -92,9 +93,9 @@ class GradingSession:
         """The known mistake that the submission's answers in `exercise` are those of."""
         return self._do(lambda loop, checks: loop.diagnosis(submission, checks, exercise))
 
-    def parity(self, submission: Submission, exercise: str) -> DeviceVerdict:
-        """What comes of the exercise on a simulated GPU."""
-        return self._do(lambda loop, checks: loop.parity(submission, checks, exercise)).verdict
+    def parity(self, submission: Submission, exercise: str, parity: Parity) -> OfParity:
+        """What comes of the exercise's check of this parity."""
+        return self._do(lambda loop, checks: loop.parity(submission, checks, exercise, parity))
 
     def _do(self, work: Callable[[GradingLoop, Items], T]) -> T:
         """Let the session's own thread do `work` on the checks that were collected."""

@@ -24,7 +24,7 @@ _DEVICE_ERRORS = re.compile(
     r"to have \S+ Device, but got|Input type .* and weight type|is on CPU, but expected"
 )
 # What a device may lack, and the CPU has.
-_LACKS = re.compile(
+LACKS = re.compile(
     r"not implemented for|not currently implemented|does not support|doesn't support", re.IGNORECASE
 )
 # Adam makes a step of a gradient that is nothing but rounding: a key's bias, say, which no output depends on.
@@ -66,9 +66,9 @@ def compare(host: Answer, device: Answer, terms: Terms, where: str) -> list[Row]
     if isinstance(on_device, wire.Raised):
         frame = on_device.frames[-1] if on_device.frames else None
         text = f"{on_device.kinds[0] if on_device.kinds else 'Exception'}: {on_device.message}"
-        if not _DEVICE_ERRORS.search(on_device.message) or _LACKS.search(on_device.message):
+        if not _DEVICE_ERRORS.search(on_device.message) or LACKS.search(on_device.message):
             raise NotVerifiable(text.splitlines()[0][:300])
-        raise _mixed(Sighting(on_device.message, *_place(frame)), where)
+        raise _mixed(place_of(frame, on_device.message), where)
     if isinstance(on_host, wire.Returned) and isinstance(on_device, wire.Returned):
         returned = list(_tensors(on_device.value, "the result"))
         if seen.strayed:
@@ -183,16 +183,17 @@ def _tensors(value: wire.Value, name: str) -> Iterator[tuple[str, int]]:
 def _mixed(sighting: Sighting, where: str) -> MixedDevices:
     rows: list[Row] = [("wrong", f"this works on the CPU, and not on {where}")]
     if sighting.file:
-        rows.append(("where", _line(sighting)))
+        rows.append(("where", line_of(sighting)))
     return MixedDevices(*rows, ("raised", sighting.what), ("advice", _ADVICE))
 
 
 def _copied(seen: wire.OnDevice) -> list[Row]:
     """Where a tensor was taken to the CPU last, if anything was."""
-    return [("where", _line(seen.transfers[-1]))] if seen.transfers else []
+    return [("where", line_of(seen.transfers[-1]))] if seen.transfers else []
 
 
-def _line(sighting: Sighting) -> str:
+def line_of(sighting: Sighting) -> str:
+    """The line of the submission, as a failure tells it."""
     code = f": {sighting.code}" if sighting.code else ""
     return f"{sighting.file}:{sighting.line} in {sighting.function}{code}"
 
@@ -201,8 +202,11 @@ def _transfer(sighting: Sighting) -> str:
     return f"{sighting.file}:{sighting.line} {sighting.what}: on a GPU the program waits there"
 
 
-def _place(frame: wire.Frame | None) -> tuple[str, int, str, str]:
-    return ("", 0, "", "") if frame is None else (frame.file, frame.line, frame.function, frame.code.strip())
+def place_of(frame: wire.Frame | None, what: str) -> Sighting:
+    """Something that happened at a line of the submission."""
+    if frame is None:
+        return Sighting(what)
+    return Sighting(what, frame.file, frame.line, frame.function, frame.code.strip())
 
 
 def _short(value: wire.Value) -> str:

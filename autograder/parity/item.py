@@ -1,4 +1,4 @@
-"""The parity check as pytest sees it: an item that no file holds, one an exercise."""
+"""A check of parity as pytest sees it: an item that no file holds."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 import pytest
 
 from autograder.check import Check, read_check
+from autograder.course import Parity
 
-LAW = "works on a GPU as on the CPU"
-_NAME = "test_works_on_a_gpu_as_on_the_cpu"
+_NAMES = {
+    Parity.GPU: "test_works_on_a_gpu_as_on_the_cpu",
+    Parity.DTYPES: "test_works_in_every_floating_dtype",
+}
 
 
 class ParityItem(pytest.Item):
     """Runs `run`, which whoever collected it puts there: it fails, skips or ends."""
 
-    law = LAW
-
-    def __init__(self, *, exercise: str, points: float, **kwargs: Any) -> None:
-        super().__init__(name=f"{_NAME}[{exercise}]", **kwargs)
+    def __init__(self, *, parity: Parity, exercise: str, points: float, **kwargs: Any) -> None:
+        super().__init__(name=f"{_NAMES[parity]}[{exercise}]", **kwargs)
         self.add_marker(pytest.mark.exercise(exercise, points=points))
+        self.parity = parity
         self.run: Callable[[], None] | None = None
 
     def check(self) -> Check:

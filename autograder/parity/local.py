@@ -1,4 +1,4 @@
-"""The parity check in this process: on the machine's accelerator, or else on a simulated one."""
+"""The checks of parity in this process; a GPU is the machine's own, or else a simulated one."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from collections.abc import Collection, Iterator, Sequence
 
 import torch
 
-from autograder.check import Failure
+from autograder.check import Check
+from autograder.course import Parity
 from autograder.device.accelerator import Accelerator, found
 from autograder.device.place import HOST, Place
+from autograder.device.places import place_called
 from autograder.device.simulation import Simulation
 from autograder.importing import SubmissionImporter
 from autograder.local import LocalSubmission
+from autograder.parity.comparison import Answer
+from autograder.parity.dtypes import judge_dtypes
+from autograder.parity.novelty import Novelty
 from autograder.parity.verdict import (
-    CASES_LOOKED_AT,
     SIMULATED,
     Device,
+    OfParity,
     RecordedCase,
     judge,
     record,
-    typical,
+    typical_case,
 )
-from autograder.results import DeviceVerdict
 from autograder.rules import Rules
 from autograder.submission import Submission
-from autograder.trials import RunnableCheck, draw_cases
+from autograder.trials import RunnableCheck
 from autograder.worker import frames, wire
 from autograder.worker.case import Case
 from autograder.worker.links import RecordedStep, Transcript
@@ -34,19 +38,30 @@ from autograder.worker.reached import AnswerCallback
 
 
 def local_parity(
-    submission: Submission, rules: Rules, checks: Sequence[RunnableCheck]
-) -> tuple[DeviceVerdict, Failure | None]:
-    """Whether cases of `checks`, all of one exercise, come out on a device as on the CPU.
+    submission: Submission, rules: Rules, check: Check, others: Sequence[RunnableCheck]
+) -> OfParity:
+    """What comes of cases of `others`, all of one exercise, elsewhere, for a check of parity.
 
     The submission is imported twice, so that nothing that it keeps from one run gets into the other; no other
     submission may be open meanwhile.
     """
+    novelty = Novelty()
     with contextlib.redirect_stdout(io.StringIO()):  # every print was seen when the checks ran
         with _opened(submission, rules) as importer:
-            recorded = [_record(check, importer, rules) for check in checks]
+            passed = [case for each in others if (case := _record(each, importer, rules)) is not None]
+            recorded = [case for case in passed if novelty.is_new(check.exercise, case.transcript)]
         with _opened(submission, rules) as importer:
-            place, device = _device(importer.paths.values())
-            return judge(recorded, lambda case: case.ask_live(_LocalLink(importer, rules, place)), device)
+            files = importer.paths.values()
+
+            def replay(case: RecordedCase, place: Place) -> list[Answer]:
+                return case.ask_live(_LocalLink(importer, rules, place))
+
+            if check.parity is Parity.DTYPES:
+                return OfParity(
+                    *judge_dtypes(recorded, lambda case, name: replay(case, place_called(name, files)))
+                )
+            place, device = _device(files)
+            return OfParity(*judge(recorded, lambda case: replay(case, place), device))
 
 
 @contextlib.contextmanager
@@ -68,8 +83,7 @@ def _device(files: Collection[str]) -> tuple[Place, Device]:
 
 def _record(check: RunnableCheck, importer: SubmissionImporter, rules: Rules) -> RecordedCase | None:
     link = _LocalLink(importer, rules, HOST)
-    case = typical(draw_cases(check.test, check.fixtures, most=CASES_LOOKED_AT))
-    return record(check, case, link, link.transcript)
+    return record(*typical_case(check), link, link.transcript)
 
 
 class _LocalLink:

@@ -14,17 +14,18 @@ from autograder.check import Failure
 from autograder.checks.failure import CheckFailure, Row, values_not_judged
 from autograder.checks.vacuity import watching
 from autograder.parity.comparison import Answer, MixedDevices, NotVerifiable, Terms, compare, longest_sum
-from autograder.results import DeviceState, DeviceVerdict
-from autograder.trials import FAILURES, RunnableCheck, body_of, tensors_in
+from autograder.results import DeviceState, DeviceVerdict, DtypesVerdict
+from autograder.trials import FAILURES, RunnableCheck, body_of, draw_cases, tensors_in
 from autograder.worker import wire
 from autograder.worker.links import Transcript
 from autograder.worker.reached import AnswerCallback
 from autograder.worker.remote import Link, RemoteStudent
 
-# Of each check, the largest of so many cases: the first ones drawn are the simplest.
+# Of each check, the middle one in size of so many cases: the first ones drawn are the simplest, and the
+# largest take their time, where every operation goes through Python.
 CASES_LOOKED_AT = 6
 
-_NOTHING_RIGHT = "no check of the exercise that computes something passes on the CPU yet"
+NOTHING_RIGHT = "no check of the exercise that computes something passes on the CPU yet"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Device:
         return DeviceState.SIMULATED if self.is_simulated else DeviceState.VERIFIED
 
 
+Ask = Callable[[Link], None]
 SIMULATED = Device("a simulated GPU (cuda:0)", is_simulated=True)
 
 
@@ -49,7 +51,7 @@ class RecordedCase:
 
     case: dict[str, Any]
     transcript: Transcript
-    ask: Callable[[Link], None]
+    ask: Ask
 
     def ask_live(self, device: Link) -> list[Answer]:
         """Ask the steps of `device` one by one: functions of the check can be called back meanwhile.
@@ -63,6 +65,14 @@ class RecordedCase:
             except _OtherSteps:
                 raise NotVerifiable("its check does not ask the same twice") from None
         return link.answers
+
+
+@dataclass(frozen=True)
+class OfParity:
+    """What a check of parity came to."""
+
+    verdict: DeviceVerdict | DtypesVerdict
+    failure: Failure | None
 
 
 class _OtherSteps(BaseException):
@@ -92,18 +102,15 @@ Replay = Callable[[RecordedCase], list[Answer]]
 
 
 def judge(
-    cases: Iterable[RecordedCase | None], replay: Replay, device: Device
+    cases: Iterable[RecordedCase], replay: Replay, device: Device
 ) -> tuple[DeviceVerdict, Failure | None]:
     """Whether the submission does on `device` what it did on the CPU, and the failure to tell where not.
 
-    `cases` are one a check, None where the submission fails it on the CPU already; `replay` asks a recorded
-    case's steps of the device, and raises NotVerifiable where it cannot.
+    `cases` are some that it passes on the CPU; `replay` asks a recorded case's steps of the device, and
+    raises NotVerifiable where it cannot.
     """
     verified, reasons, advice = 0, list[str](), list[Row]()
     for recorded in cases:
-        if recorded is None:
-            reasons.append(_NOTHING_RIGHT)
-            continue
         try:
             advice += _compare(recorded.transcript, replay(recorded), device)
         except NotVerifiable as error:
@@ -114,33 +121,37 @@ def judge(
             return DeviceVerdict(DeviceState.DIFFERS, device.name), Failure(failure, case)
         verified += 1
     if not verified:
-        return DeviceVerdict(DeviceState.UNVERIFIABLE, device.name, [*reasons, _NOTHING_RIGHT][0]), None
+        return DeviceVerdict(DeviceState.UNVERIFIABLE, device.name, [*reasons, NOTHING_RIGHT][0]), None
     return DeviceVerdict(
         device.state, device.name, "\n".join(dict.fromkeys(text for _, text in advice))
     ), None
 
 
-def typical(cases: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The case of a check to run on a device."""
-    return max(cases[:CASES_LOOKED_AT], key=lambda case: sum(tensor.numel() for tensor in tensors_in(case)))
+def typical(cases: Sequence[dict[str, Any]]) -> int:
+    """Which case of a check to run elsewhere."""
+    sizes = [sum(tensor.numel() for tensor in tensors_in(case)) for case in cases[:CASES_LOOKED_AT]]
+    return sizes.index(sorted(sizes)[len(sizes) // 2])
 
 
-def record(
-    check: RunnableCheck,
-    case: dict[str, Any],
-    link: Link,
-    transcript: Transcript,
-    protected: frozenset[int] = frozenset(),
-) -> RecordedCase | None:
-    """Run a check on a case through `link`, which records in `transcript`; None where it fails.
+def typical_case(check: RunnableCheck) -> tuple[dict[str, Any], Ask]:
+    """That case, drawn for this once, and what runs the check on it."""
+    cases = draw_cases(check.test, check.fixtures, most=CASES_LOOKED_AT)
+    case = cases[typical(cases)]
+    return case, asking(check, case)
 
-    `protected` is what a RemoteStudent must not change.
-    """
+
+def asking(check: RunnableCheck, case: dict[str, Any], protected: frozenset[int] = frozenset()) -> Ask:
+    """What runs a check on a case through a link; `protected` is what a RemoteStudent must not change."""
 
     def ask(link: Link) -> None:
         student = RemoteStudent(check.check.module, link, protected)
         body_of(check.test)(**{**check.fixtures, **case, "student": student})
 
+    return ask
+
+
+def record(case: dict[str, Any], ask: Ask, link: Link, transcript: Transcript) -> RecordedCase | None:
+    """Run a check on a case through `link`, which records in `transcript`; None where it fails."""
     with watching():
         try:
             ask(link)
@@ -153,7 +164,7 @@ def _compare(transcript: Transcript, answers: list[Answer], device: Device) -> l
     if not any(result.on_device is not None and result.on_device.is_used for result, _ in answers):
         raise NotVerifiable("its checks pass no tensors that could lie on a GPU")
     if all(isinstance(result, wire.Raised) for result, _ in transcript.answers):
-        raise NotVerifiable(_NOTHING_RIGHT)  # a refusal says nothing of what would be computed
+        raise NotVerifiable(NOTHING_RIGHT)  # a refusal says nothing of what would be computed
     length = longest_sum([recorded.tensors for recorded in transcript.steps])
     terms = Terms(max(length, 64), is_exact=device.is_simulated)
     advice: list[Row] = []

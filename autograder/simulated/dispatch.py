@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,10 @@ _FOLLOW_THE_FIRST = COPIES | FILLS.keys() | INDEX_PUTS | {torch.ops.aten.bernoul
 
 class Dispatch(TorchDispatchMode):
     """While it is entered, operators that make tensors on "cuda" make `DeviceTensor`s."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else every operator pays for a wrapper against a compiler that never runs here
 
     def __torch_dispatch__(
         self, operator: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -64,6 +69,8 @@ def run(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         there = HOST_RESULTS[operator]
         return tuple(x if i == there else DeviceTensor(x) for i, x in enumerate(result))
     wrapped = _wrapped(result)
+    if not _aliases(operator):
+        return wrapped
     if not operator._schema.is_mutable:
         return return_and_correct_aliasing(operator, args, kwargs, wrapped)
     if operator in _RESIZING:
@@ -73,6 +80,13 @@ def run(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if isinstance(x, DeviceTensor) and x.host.shape != x.shape:
             raise log.NotSimulated(f"{name_of(operator)} into a tensor of another shape")
     return wrapped
+
+
+@functools.cache
+def _aliases(operator: Any) -> bool:
+    """Whether what it returns is, or lies in, one of its arguments."""
+    schema = operator._schema
+    return any(each.alias_info is not None for each in (*schema.arguments, *schema.returns))
 
 
 def _leaves(arguments: Any) -> Iterator[Any]:

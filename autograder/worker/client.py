@@ -125,14 +125,14 @@ class Worker:
         self._cpu_clock = _CpuClock(pidfd)
         self.layers: tuple[str, ...] = ()
 
-    def open(self, submission: Submission, rules: Rules, *, simulated: bool = False) -> None:
+    def open(self, submission: Submission, rules: Rules) -> None:
         """Wait until the worker is locked down, then send it the submission's sources."""
         ready, _ = self.receive(self.budget(TimeLimit(cpu=10)))
         if not isinstance(ready, wire.Ready):
             raise WorkerCrashed("did not report that it is locked down")
         self.layers = tuple(ready.layers)
         paths = {name: submission.path(name) for name in submission.sources}
-        self.send(frames.pack(wire.Open(submission.sources, paths, rules, simulated)))
+        self.send(frames.pack(wire.Open(submission.sources, paths, rules)))
 
     def send(self, frame: bytes) -> None:
         """Send a whole frame; a worker that does not read for long is lost."""

@@ -9,6 +9,7 @@ leads a check another way, the replay ends with Diverged and the case is run liv
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -52,9 +53,9 @@ class Transcript:
             if isinstance(recorded.step, wire.Call) and isinstance(recorded.step.target, str):
                 yield recorded.step.target
 
-    def script(self, number: int, table: list[torch.Tensor]) -> wire.Script:
-        """The steps as one script; their tensors are appended to `table`."""
-        script = wire.Script(number, [], [])
+    def script(self, number: int, table: list[torch.Tensor], place: str = "") -> wire.Script:
+        """The steps as one script, to be run at `place`; their tensors are appended to `table`."""
+        script = wire.Script(number, [], [], place=place)
         for recorded in self.steps:
             script.steps.append(recorded.step)
             script.bases.append(len(table))
@@ -63,14 +64,21 @@ class Transcript:
 
 
 class LiveLink:
-    """Asks each step as it comes; `transcript` holds them if they are recorded."""
+    """Asks each step as it comes, at `place`; `transcript` holds them if they are recorded."""
 
     def __init__(
-        self, remote: RemoteSubmission, module: str, limit: TimeLimit, *, record: bool = False
+        self,
+        remote: RemoteSubmission,
+        module: str,
+        limit: TimeLimit,
+        *,
+        record: bool = False,
+        place: str = "",
     ) -> None:
         self._remote = remote
         self._module = module
         self._limit = limit
+        self._place = place
         self._first = True
         self.transcript = Transcript() if record else None
         self.printed = ""
@@ -84,7 +92,7 @@ class LiveLink:
         if isinstance(step, wire.Call) and isinstance(step.target, str):
             self._remote.use(step.target)
         number = self._remote.next_number()
-        request = wire.Request([wire.Script(number, [step], [0], reset=self._first)])
+        request = wire.Request([wire.Script(number, [step], [0], reset=self._first, place=self._place)])
         self._first = False
         called_back = False
 
@@ -176,11 +184,31 @@ class Answer:
 
         Raises Diverged where the submission calls back.
         """
+        return ReplayLink(self._transcript, *self._decoded())
+
+    def transcript(self) -> Transcript | None:
+        """What was asked, with these answers; None where a step ended otherwise than recorded.
+
+        Raises what `link` does.
+        """
+        reply, table = self._decoded()
+        steps = self._transcript.steps
+        ends = [isinstance(result, wire.Raised) for result in reply.results]
+        if ends != [step.raised for step in steps]:
+            return None
+        return Transcript(steps, answers_in(reply, table))
+
+    def _decoded(self) -> tuple[wire.Reply, list[torch.Tensor]]:
         try:
-            reply, table = self._remote.decode_reply(self._number, self._frame)
+            return self._remote.decode_reply(self._number, self._frame)
         except CalledBack:
             raise Diverged from None
-        return ReplayLink(self._transcript, reply, table)
+
+
+def answers_in(reply: wire.Reply, table: list[torch.Tensor]) -> list[tuple[wire.Result, list[torch.Tensor]]]:
+    """The results in a reply, each with its part of the table."""
+    bounds = itertools.pairwise([*reply.bases, len(table)])
+    return [(result, table[start:end]) for result, (start, end) in zip(reply.results, bounds, strict=True)]
 
 
 def same_tables(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:

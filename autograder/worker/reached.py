@@ -34,8 +34,7 @@ class CalledBack(Exception):
 class RemoteSubmission:
     """One submission behind a worker, which is forked when needed and again when it was lost.
 
-    `layers` are the layers of the lock-down that its workers reported. With `simulated` it computes on a
-    simulated GPU.
+    `layers` are the layers of the lock-down that its workers reported.
     """
 
     def __init__(
@@ -44,8 +43,6 @@ class RemoteSubmission:
         submission: Submission,
         rules: Rules,
         limits: dict[str, int],
-        *,
-        simulated: bool = False,
     ) -> None:
         self.submission = submission
         self.layers: tuple[str, ...] = ()
@@ -53,16 +50,15 @@ class RemoteSubmission:
         self._zygote = zygote
         self._rules = rules
         self._limits = limits
-        self._simulated = simulated
         self._worker: Worker | None = None
         self._imported: set[str] = set()
         self._broken: dict[str, Exception] = {}
         self._scripts = 0
         self._ahead: Ahead | None = None
 
-    def on_a_simulated_gpu(self) -> RemoteSubmission:
-        """The same submission behind another worker; close that, too."""
-        return RemoteSubmission(self._zygote, self.submission, self._rules, self._limits, simulated=True)
+    def twin(self) -> RemoteSubmission:
+        """The same submission behind a worker of its own; close that, too."""
+        return RemoteSubmission(self._zygote, self.submission, self._rules, self._limits)
 
     def use(self, module: str) -> None:
         """Make sure that `module` is imported in a living worker.
@@ -186,7 +182,7 @@ class RemoteSubmission:
         if self._worker is None or self._worker.closed:
             self._imported.clear()
             self._worker = self._zygote.fork(self._limits)
-            self._worker.open(self.submission, self._rules, simulated=self._simulated)
+            self._worker.open(self.submission, self._rules)
             self.layers = self._worker.layers
         return self._worker
 

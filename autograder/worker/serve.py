@@ -12,8 +12,7 @@ from importlib.machinery import BuiltinImporter, FrozenImporter
 
 import torch
 
-from autograder.device.place import HOST, Place
-from autograder.device.simulation import Simulation
+from autograder.device.places import place_called
 from autograder.forbidden import forbid
 from autograder.importing import SubmissionImporter
 from autograder.worker import wire
@@ -33,7 +32,6 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
     _hide_the_file_system()
     printed = sys.stdout = sys.stderr = Printed()
     importer.install()
-    place: Place = Simulation(message.paths.values()) if message.simulated else HOST
 
     def ask_grader(
         callback: wire.Callback, tensors: list[torch.Tensor]
@@ -44,14 +42,15 @@ def serve(connection: socket.socket, layers: tuple[str, ...]) -> None:
             raise wire.WireError("the result of a callback was expected")
         return answer, table
 
-    case = Case(importer, message.rules, ask_grader, place)
+    files = message.paths.values()
+    case = Case(importer, message.rules, ask_grader)
     while True:
         request, tensors = channel.receive()
         if not isinstance(request, wire.Request):
             raise wire.WireError("a request was expected")
         for script in request.scripts:
             if script.reset:
-                case = Case(importer, message.rules, ask_grader, place)
+                case = Case(importer, message.rules, ask_grader, place_called(script.place, files))
             results: list[wire.Result] = []
             bases: list[int] = []
             table: list[torch.Tensor] = []

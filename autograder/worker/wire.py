@@ -86,15 +86,11 @@ class ModuleState(_Tagged, tag="state"):
 
 
 class Open(_Tagged, tag="open"):
-    """The first frame: the submission's sources, and the library names it may not call.
-
-    With `simulated` it is run on a simulated GPU, and answers tell what was seen there.
-    """
+    """The first frame: the submission's sources, and the library names it may not call."""
 
     sources: dict[str, str]
     paths: dict[str, str]
     rules: Rules
-    simulated: bool = False
 
 
 class Import(_Tagged, tag="import"):
@@ -131,12 +127,16 @@ Step: TypeAlias = Import | Call | Vjp
 
 
 class Script(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """Steps of one case, in order; `bases[i]` is where the tensors of step i begin in the frame's table."""
+    """Steps of one case, in order; `bases[i]` is where the tensors of step i begin in the frame's table.
+
+    A script that resets begins a case, at the `place` of that name: see device.places.
+    """
 
     number: int
     steps: list[Step]
     bases: list[int]
     reset: bool = True
+    place: str = ""
 
 
 class Request(_Tagged, tag="request"):

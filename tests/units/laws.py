@@ -36,6 +36,17 @@ NOT_VERIFIABLE = {
     "a3_attention": {"causal_mask", "sinusoidal_positions"},
     "a4_transformer": {"greedy_decode", "beam_search", "noam_lr"},
 }
+# Whose checks pass nothing of a floating dtype.
+NO_DTYPE = {
+    "a1_rnn": {"make_reservoir", "next_step_pairs"},
+    "a2_lstm": {"build_vocab", "collate"},
+    "a3_attention": {"padding_mask", "causal_mask", "sinusoidal_positions"},
+    "a4_transformer": {"greedy_decode", "beam_search", "noam_lr", "shift_right", "mask_tokens"},
+    "a5_gnn": {
+        *("to_edge_index", "to_adjacency", "add_self_loops", "in_degree", "gcn_norm"),
+        *("sample_neighbours", "negative_edges"),
+    },
+}
 ALTERNATIVES = {name: sorted((COURSE.solutions / name / "alternatives").iterdir()) for name in UNITS}
 
 
@@ -94,6 +105,12 @@ def not_verified(result: UnitResult) -> set[str]:
     return {each.name for each in result.exercises if each.device is None or each.device.state not in known}
 
 
+def without_dtypes(result: UnitResult) -> set[str]:
+    """The exercises of which nobody knows whether they work in every dtype."""
+    every = ("float64", "float32", "bfloat16")
+    return {each.name for each in result.exercises if each.dtypes is None or each.dtypes.verified != every}
+
+
 def pytest_counts(unit: Unit, submission: Path) -> tuple[dict[str, int], str]:
     """What `pytest --quick` counts in its own process, of public and hidden checks, and what it printed."""
     hidden = sorted(map(str, (COURSE.solutions / unit.name).glob("test_*.py")))
@@ -122,7 +139,8 @@ def test_the_solution_gets_full_marks_in_the_worker(graded: GradedUnit) -> None:
     assert graded.result.score == graded.result.max_score
     assert not_verified(graded.result) == NOT_VERIFIABLE.get(graded.unit.name, set())
     skipped = [check for check in checks_of(graded.result) if check.status is Status.SKIPPED]
-    assert len(skipped) == len(not_verified(graded.result))
+    assert without_dtypes(graded.result) == NO_DTYPE[graded.unit.name]
+    assert len(skipped) == len(not_verified(graded.result)) + len(NO_DTYPE[graded.unit.name])
 
 
 def test_the_solution_passes_the_same_checks_in_this_process(graded: GradedUnit) -> None:
@@ -131,7 +149,7 @@ def test_the_solution_passes_the_same_checks_in_this_process(graded: GradedUnit)
     skipped = counts.pop("skipped", 0)
     assert counts == {"passed": len(checks_of(graded.result)) - slow - skipped}, output
     assert slow < 10
-    assert skipped == len(NOT_VERIFIABLE.get(graded.unit.name, ()))
+    assert skipped == len(NOT_VERIFIABLE.get(graded.unit.name, ())) + len(NO_DTYPE[graded.unit.name])
 
 
 def test_the_stubs_fail_every_check_in_the_worker(graded: GradedUnit) -> None:
@@ -140,9 +158,9 @@ def test_the_stubs_fail_every_check_in_the_worker(graded: GradedUnit) -> None:
     assert [check.id for check in judged if check.status is not Status.FAILED] == []
     assert {exercise.name: exercise.score for exercise in result.exercises if exercise.score} == {}
     assert all("raises NotImplementedError" in check.message for check in judged)
-    # What computes nothing on the CPU is not tried on a GPU, and that is the only thing left out.
-    assert not_verified(result) == {exercise.name for exercise in result.exercises}
-    assert len(checks_of(result)) - len(judged) == len(result.exercises)
+    # What computes nothing on the CPU is not tried elsewhere, and that is the only thing left out.
+    assert not_verified(result) == without_dtypes(result) == {each.name for each in result.exercises}
+    assert len(checks_of(result)) - len(judged) == 2 * len(result.exercises)
 
 
 def test_every_other_style_gets_full_marks(graded: GradedUnit) -> None:
@@ -156,6 +174,7 @@ def test_every_other_style_gets_full_marks(graded: GradedUnit) -> None:
         assert result.score == result.max_score >= 0.8 * graded.result.max_score
     for result in results.values():
         assert not_verified(result) == not_verified(graded.result)
+        assert without_dtypes(result) == without_dtypes(graded.result)
 
 
 # ------------------------------------------------------------------------------------------------- mistakes
