@@ -28,6 +28,10 @@ class Diagnosis:
     mistake: str
     hint: str
 
+    def names(self, mistake: str) -> bool:
+        """Whether it is this one, or one of several that answer alike: they are named "one or another"."""
+        return f" or {mistake} or " in f" or {self.mistake} or "
+
 
 class DeviceState(StrEnum):
     """What is known of an exercise on a GPU. Only the first two say that it works there."""

@@ -121,7 +121,7 @@ def _report(mistake: Mistake, graded: Graded) -> Report:
     told = graded.named.get(mistake.exercise)
     is_right = None
     if told is not None:
-        is_right = mistake.name in told.mistake.split(" or ") and told.hint == mistake.hint
+        is_right = told.names(mistake.name) and told.hint == mistake.hint
     text = _ADDRESS.sub("0x…", failures[0].message) if failures else ""
     return Report(mistake.name, text, told.mistake if told is not None else None, is_right)
 

@@ -205,7 +205,7 @@ def test_known_mistakes_are_named_by_their_answers(graded: GradedUnit) -> None:
         found = graded.diagnosis(graded.with_mistake(mistake), mistake.exercise)
         if found is None:
             missed.append(f"{mistake.exercise}: {mistake.name}")
-        elif mistake.name not in found.mistake.split(" or ") or found.hint != mistake.hint:
+        elif not found.names(mistake.name) or found.hint != mistake.hint:
             wrong.append(f"{mistake.exercise}: {mistake.name} is called {found.mistake}")
     assert wrong == []
     assert len(missed) <= 0.05 * len(some_mistakes(graded.unit)), missed
