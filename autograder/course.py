@@ -32,6 +32,12 @@ class Parity(StrEnum):
     GPU = "works on a GPU as on the CPU"
     DTYPES = "works in float64, float32 and bfloat16"
 
+    @property
+    def test(self) -> str:
+        """The name of the test that checks it, as it stands in the id of a check."""
+        where = "on_a_gpu_as_on_the_cpu" if self is Parity.GPU else "in_every_floating_dtype"
+        return f"test_works_{where}"
+
 
 @dataclass(frozen=True)
 class Exercise:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from autograder.course import Parity
+
 
 class Status(StrEnum):
     """How one check ended."""
@@ -168,6 +170,36 @@ class UnitResult:
                 for exercise in self.exercises
             ],
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> UnitResult:
+        """The result that `to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            document["student"],
+            document["unit"],
+            tuple(_read_exercise(each) for each in document["exercises"]),
+            tuple(document["sandbox"]),
+            tuple(document["notes"]),
+        )
+
+
+def _read_exercise(document: Mapping[str, Any]) -> ExerciseResult:
+    name = document["name"]
+    device, dtypes, diagnosis = document["device"], document["dtypes"], document["diagnosis"]
+    verdicts: dict[str, DeviceVerdict | DtypesVerdict] = {}
+    if device is not None:
+        state = DeviceState(device["state"])
+        verdicts[Parity.GPU.test] = DeviceVerdict(state, device["on"], device["detail"])
+    if dtypes is not None:
+        verdicts[Parity.DTYPES.test] = DtypesVerdict(tuple(dtypes["verified"]), dtypes["detail"])
+    checks = []
+    for check in document["checks"]:
+        test = check["id"].partition("::")[2].partition("[")[0]
+        checks.append(
+            CheckResult(check["id"], name, Status(check["status"]), check["message"], verdicts.get(test))
+        )
+    told = None if diagnosis is None else Diagnosis(diagnosis["mistake"], diagnosis["hint"])
+    return ExerciseResult(name, document["max_score"], tuple(checks), told)
 
 
 def by_exercise(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from autograder.grading.class_folder import Rejected, read_class
 from autograder.grading.pool import grade_all
 from autograder.results import Status, UnitResult
 from autograder.sandbox import SandboxError, prepare
+from autograder.store.files import file_name, write_whole
 from autograder.table import advice, points
 
 
@@ -71,7 +69,7 @@ def grade_class(
         # Also on Ctrl-C and on an error: what was graded is kept.
         results.sort(key=lambda result: (result.student, result.unit))
         if json_file is not None:
-            _write(
+            write_whole(
                 json_file,
                 json.dumps(_document(course, results, rejected), ensure_ascii=False, indent=2) + "\n",
             )
@@ -165,29 +163,7 @@ def report_text(result: UnitResult) -> str:
 def _write_reports(out: Path, results: list[UnitResult]) -> None:
     out.mkdir(exist_ok=True)
     for result in results:
-        _write(out / f"{_file_name(result.student)}.{result.unit}.txt", report_text(result))
-
-
-def _file_name(student: str) -> str:
-    """The student's name where it is a safe one, a readable and unique stand-in otherwise."""
-    plain = student.replace("-", "").replace("_", "")
-    if plain.isalnum() and plain.isascii() and len(student) <= 100:
-        return student
-    kept = "".join(c for c in student if c.isascii() and c.isalnum())
-    return f"{kept[:40]}~{hashlib.sha256(student.encode()).hexdigest()[:8]}"
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing: a reader never finds half a file."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        write_whole(out / f"{file_name(result.student)}.{result.unit}.txt", report_text(result))
 
 
 def _require_seccomp() -> None:

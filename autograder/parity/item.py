@@ -10,17 +10,12 @@ import pytest
 from autograder.check import Check, read_check
 from autograder.course import Parity
 
-_NAMES = {
-    Parity.GPU: "test_works_on_a_gpu_as_on_the_cpu",
-    Parity.DTYPES: "test_works_in_every_floating_dtype",
-}
-
 
 class ParityItem(pytest.Item):
     """Runs `run`, which whoever collected it puts there: it fails, skips or ends."""
 
     def __init__(self, *, parity: Parity, exercise: str, points: float, **kwargs: Any) -> None:
-        super().__init__(name=f"{_NAMES[parity]}[{exercise}]", **kwargs)
+        super().__init__(name=f"{parity.test}[{exercise}]", **kwargs)
         self.add_marker(pytest.mark.exercise(exercise, points=points))
         self.parity = parity
         self.run: Callable[[], None] | None = None

@@ -1,0 +1,1 @@
+"""What was graded, on disk: one file a submission, complete or absent."""
