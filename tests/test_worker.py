@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -666,6 +668,20 @@ def test_a_replay_is_what_live_calls_are(recorded, new_remote):
         body(RemoteStudent("sample", answer.link()), x) for answer, x in zip(answers, CASES, strict=True)
     ]
     assert_equal(replayed, live)
+
+
+def test_a_case_that_is_over_leaves_nothing_behind(remote, new_remote):
+    x = torch.ones(2, 3, dtype=f64)
+    live = LiveLink(remote, "sample", LIMIT, record=True)
+    RemoteStudent("sample", live).several(x.clone().requires_grad_())
+    [answer] = ask_ahead(Prefetch([live.transcript]), new_remote())
+    link = answer.link()
+    # two results of one node, and a check that fails before it differentiates, which would dissolve the graph
+    results = RemoteStudent("sample", link).several(x.clone().requires_grad_())
+    alive = weakref.ref(link)
+    del link, answer, results
+    gc.collect()
+    assert alive() is None
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,9 @@ class _RemoteGraph(torch.autograd.Function):
     ) -> tuple[torch.Tensor, ...]:
         ctx.vjp = vjp
         ctx.set_materialize_grads(False)
-        return tuple(outputs)
+        # New tensors: the table of the link would keep those that have this node as their history, the node
+        # keeps the link by `vjp`, and a ring through C++ is never collected.
+        return tuple(output.detach() for output in outputs)
 
     @staticmethod
     @once_differentiable
