@@ -193,7 +193,7 @@ def audit(
         typer.Option(metavar="KIND", help="Only mistakes, mutants, alternatives or stubs; may be repeated."),
     ] = None,
     exercise: Annotated[str | None, typer.Option(metavar="NAME", help="Only this exercise.")] = None,
-    readme: Annotated[bool, typer.Option("--readme", help="Put the totals into README.md.")] = False,
+    readme: Annotated[bool, typer.Option("--readme", help="Put the units' totals into README.md.")] = False,
 ) -> None:
     """Measure the checks: do they catch every mistake and mutant, and accept every alternative?
 

@@ -311,8 +311,8 @@ def test_a_sample_is_the_same_in_every_run(weak: Audited) -> None:
         ({"unit": "nothing"}, "there is no unit 'nothing'"),
         ({"exercise": "nothing"}, "there is no exercise 'nothing' in this course"),
         ({"exercise": "nothing", "unit": "toy"}, "there is no exercise 'nothing' in unit 'toy'"),
-        ({"readme": True, "sample": 1}, "--readme is for an audit of the whole course"),
-        ({"readme": True, "unit": "toy"}, "--readme is for an audit of the whole course"),
+        ({"readme": True, "sample": 1}, "--readme is for an audit of whole units"),
+        ({"readme": True, "exercise": "scale"}, "--readme is for an audit of whole units"),
     ],
 )
 def test_bad_usage_is_one_sentence(
@@ -378,18 +378,26 @@ def test_a_run_that_fails_is_told_and_off_target(weak: Audited) -> None:
     assert "- toy, the solution: ProcessDied" in markdown(found)
 
 
-def test_the_readme_gets_the_totals_between_its_markers(tmp_path: Path) -> None:
-    found = Findings((UnitFindings("toy", (of(caught=2),)),), ())
-    readme = tmp_path / "README.md"
+def test_the_readme_gets_a_line_a_unit_between_its_markers(tmp_path: Path) -> None:
+    course = copy_course(tmp_path / "course")
+    for name in ("first", "second"):
+        shutil.copytree(course.assignments / "toy", course.assignments / name)
+    readme = course.root / "README.md"
     readme.write_text("# A\n\n<!-- audit -->\nold\n<!-- /audit -->\n\nB\n")
-    write_summary(readme, found)
-    first = readme.read_text()
-    assert first.startswith("# A\n\n<!-- audit -->\n| unit |")
-    assert "| toy | 0/0 | 0 | 2/2 | 0 | 0 | 100 % | 0 | 0 | 0/0 |\n" in first
-    assert first.endswith("\n<!-- /audit -->\n\nB\n")
-    assert "old" not in first
-    write_summary(readme, found)
-    assert readme.read_text() == first
+    write_summary(course, Findings((UnitFindings("second", (of(caught=2),)),), ()))
+    text = readme.read_text()
+    assert text.startswith("# A\n\n<!-- audit -->\n| unit |")
+    assert "| second | 0/0 | 0 | 2/2 | 0 | 0 | 100 % | 0 | 0 | 0/0 |\n" in text
+    assert text.endswith("\n<!-- /audit -->\n\nB\n")
+    assert "old" not in text
+    write_summary(course, Findings((UnitFindings("first", (of(caught=3, survived=1),)),), ()))
+    lines = readme.read_text().splitlines()
+    first = lines.index("| first | 0/0 | 0 | 3/4 | 0 | 1 | 75 % | 0 | 0 | 0/0 |")
+    assert lines[first + 1] == "| second | 0/0 | 0 | 2/2 | 0 | 0 | 100 % | 0 | 0 | 0/0 |"  # what it had
+    assert lines[first + 2] == "| in all | 0/0 | 0 | 5/6 | 0 | 1 | 83.3 % | 0 | 0 | 0/0 |"
+    before = readme.read_text()
+    write_summary(course, Findings((UnitFindings("second", (of(caught=2),)),), ()))
+    assert readme.read_text() == before
     readme.write_text("# A\n")
     with pytest.raises(CourseError, match=r"README\.md has no place for the audit's table"):
-        write_summary(readme, found)
+        write_summary(course, Findings((), ()))

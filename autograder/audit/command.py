@@ -33,8 +33,8 @@ def audit(
 ) -> int:
     """Audit the course, or what is named of it, and return the exit status."""
     scope = _scope(course, unit, kinds, sample, exercise)
-    if readme and not (scope.is_whole and unit is None):
-        raise CourseError("--readme is for an audit of the whole course; leave out what narrows it down.")
+    if readme and not scope.is_whole:
+        raise CourseError("--readme is for an audit of whole units; leave out what narrows it down.")
     if not out.absolute().parent.is_dir():
         raise CourseError(f"{out} cannot be written: {out.absolute().parent} is no folder.")
     console, notes = Console(highlight=False), Console(stderr=True, highlight=False)
@@ -60,7 +60,7 @@ def audit(
         if shown:
             console.print(Text("\n".join(f"    {line}" for line in shown.split("\n"))), soft_wrap=True)
     if readme:
-        write_summary(course.root / "README.md", found)
+        write_summary(course, found)
     return 0 if found.is_on_target else 1
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from autograder.audit.findings import Counts, ExerciseFindings, Findings, UnitFindings, Verdict
-from autograder.course import CourseError
+from autograder.audit.findings import Counts, ExerciseFindings, Findings, UnitFindings, Verdict, total
+from autograder.course import Course, CourseError
 
 BEGIN, END = "<!-- audit -->", "<!-- /audit -->"
 # Mutants that are caught are counted of all that were made, their share of those that are not equivalent.
@@ -69,12 +69,21 @@ def summary(findings: Findings) -> list[str]:
     return _table("unit", [*rows, ("in all", findings.counts)])
 
 
-def write_summary(readme: Path, findings: Findings) -> None:
-    """Put the summary between the README's markers. Raises CourseError where there are none."""
+def write_summary(course: Course, findings: Findings) -> None:
+    """Put a line a unit between the README's markers: of units that were not audited, the line they had.
+
+    Raises CourseError where there are no markers.
+    """
+    readme, kept = course.root / "README.md", course.solutions / "audit.json"
     text = readme.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise CourseError(f"{readme.name} has no place for the audit's table: write {BEGIN} and {END} in it.")
-    table = "\n".join(["", *summary(findings), ""])
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    known |= {unit.name: asdict(unit.counts) for unit in findings.units}
+    rows = [(unit.name, Counts(**known[unit.name])) for unit in course.units if unit.name in known]
+    numbers = {name: asdict(counts) for name, counts in rows}
+    kept.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8", newline="\n")
+    table = "\n".join(["", *_table("unit", [*rows, ("in all", total(counts for _, counts in rows))]), ""])
     head, tail = text.partition(BEGIN)[0], text.partition(END)[2]
     readme.write_text(f"{head}{BEGIN}{table}{END}{tail}", encoding="utf-8", newline="\n")
 
