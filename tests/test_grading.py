@@ -137,7 +137,8 @@ def test_the_json_is_as_the_design_says(graded):
         assert result["score"] == pytest.approx(sum(scores(result).values()))
         assert [e["name"] for e in result["exercises"]] == list(FULL)
         for exercise in result["exercises"]:
-            assert exercise.keys() == {"name", "score", "max_score", "diagnosis", "device", "checks"}
+            keys = {"name", "score", "max_score", "diagnosis", "device", "dtypes", "checks"}
+            assert exercise.keys() == keys
             for check in exercise["checks"]:
                 assert check.keys() == {"id", "status", "message"}
                 assert check["status"] in {"passed", "failed", "error", "timeout", "crashed", "skipped"}

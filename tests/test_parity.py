@@ -153,6 +153,13 @@ def test_a_copy_to_the_cpu_is_advice(session):
     assert "copies a tensor to the CPU" in exercise.device.detail
 
 
+def test_a_copy_of_lengths_to_the_cpu_is_none(session):
+    body = "    lengths = x.long().cpu()\n    return x * factor * (1 + 0 * int(lengths.sum()))\n"
+    exercise = graded(session, "scale", **scale(body))
+    assert (exercise.device.state, exercise.score) == (DeviceState.SIMULATED, 3)
+    assert exercise.device.detail == ""
+
+
 def test_a_second_grading_says_the_same(session):
     wrong = submission(**scale(BUGS["a tensor made elsewhere"][0]))
     assert session.grade(wrong) == session.grade(wrong)

@@ -102,8 +102,9 @@ def test_everybody_is_graded_and_that_is_status_0(run: Run) -> None:
     assert run.status == 0, run.output
     assert [result["student"] for result in run.document["results"]] == STUDENTS
     assert run.document["not_graded"] == []
+    assert "class · a3_attention" in run.output
     for student in STUDENTS:
-        assert re.search(rf"│ {student} +│ a3_attention │ +[\d.]+ of 100 │", run.output), student
+        assert re.search(rf"│ {student} +│ +[\d.]+ of 100 │", run.output), student
 
 
 def test_every_student_has_a_line_in_the_readme() -> None:

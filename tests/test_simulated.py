@@ -288,7 +288,7 @@ def test_a_transfer_is_noted_with_its_kind_and_line(device, transfer, operator, 
     line = transfer.__code__.co_firstlineno if hasattr(transfer, "__code__") else None
     (noted,) = device.transfers
     assert (noted.operator, noted.kind, noted.file) == (operator, kind, __file__)
-    assert line is None or noted == Transfer(operator, kind, __file__, line, "<lambda>")
+    assert line is None or noted == Transfer(operator, kind, __file__, line, "<lambda>", kind == "copy")
 
 
 def test_work_on_the_device_is_no_transfer(device):

@@ -52,8 +52,8 @@ class Simulation:
             seen.breaches.append(_sighting(f"{violation.message} (in {violation.operator})", violation))
         for transfer in device.transfers:
             # What is done here to compare is no deed of the student's, and a value that decides what to do
-            # next has to be read; a whole tensor need not be copied.
-            if transfer.file and transfer.kind == "copy":
+            # next has to be read; a whole tensor of numbers need not be copied.
+            if transfer.file and transfer.kind == "copy" and transfer.is_of_numbers:
                 seen.transfers.append(_sighting("copies a tensor to the CPU", transfer))
 
 

@@ -77,6 +77,8 @@ def grade_class(
             _write_reports(out, results)
     if results:
         console.print(class_table(results))
+        if any(check.status is Status.SKIPPED for r in results for e in r.exercises for check in e.checks):
+            console.print("Skipped checks are not verifiable here: they cost no points and earn none.")
     for rejection in rejected:
         notes.print(Text.assemble(("not graded  ", "bold"), str(rejection)))
     if not tasks and not rejected:
@@ -89,23 +91,25 @@ def grade_class(
 
 def class_table(results: list[UnitResult]) -> Table:
     """A line a submission: its score, and what to look at first."""
-    table = Table(title="class", title_justify="left")
-    for heading, justify in (
-        ("student", "left"),
-        ("unit", "left"),
-        ("points", "right"),
-        ("exercises", "right"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    units = {result.unit for result in results}
+    only = units.pop() if len(units) == 1 else None
+    table = Table(title="class" if only is None else f"class · {only}", title_justify="left")
+    table.add_column("student")
+    if only is None:
+        table.add_column("unit")
+    table.add_column("points", justify="right")
+    table.add_column("exercises", justify="right")
+    table.add_column("skipped", justify="right")
     table.add_column("what happened", overflow="fold")
     for result in results:
         full = sum(exercise.score == exercise.max_score for exercise in result.exercises)
         style = "green" if result.score == result.max_score else "red" if result.score == 0 else "yellow"
         table.add_row(
             Text(result.student),
-            result.unit,
+            *([result.unit] if only is None else []),
             Text(f"{points(result.score)} of {points(result.max_score)}", style),
             f"{full} of {len(result.exercises)}",
+            str(sum(check.status is Status.SKIPPED for each in result.exercises for check in each.checks)),
             Text(_summary(result)),
         )
     return table
@@ -127,8 +131,7 @@ def _summary(result: UnitResult) -> str:
     if unwritten:
         parts.append(f"{unwritten} not written")
     judged = len(checks) - counts[Status.SKIPPED]
-    told = ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
-    return told + (f"; {counts[Status.SKIPPED]} not verifiable" if counts[Status.SKIPPED] else "")
+    return ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
 
 
 def _document(course: Course, results: list[UnitResult], rejected: list[Rejected]) -> dict[str, Any]:

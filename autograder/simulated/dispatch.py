@@ -56,7 +56,10 @@ def run(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if (message := breach(operator, args, kwargs, leaves)) is not None:
         raise notes.breach(name_of(operator), message)
     if (kind := transfer_kind(operator, args, kwargs)) is not None:
-        notes.transfer(name_of(operator), kind)
+        floating = kind == "copy" and any(
+            isinstance(x, DeviceTensor) and x.is_floating_point() for x in leaves
+        )
+        notes.transfer(name_of(operator), kind, is_of_numbers=floating)
 
     host_args, host_kwargs = _unwrapped(args), {k: _unwrapped(x) for k, x in kwargs.items()}
     if is_made_there:

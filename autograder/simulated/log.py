@@ -32,13 +32,18 @@ class Violation:
 
 @dataclass(frozen=True)
 class Transfer:
-    """The host waited for the device: a tensor was copied to it ("copy"), or a value was read ("read")."""
+    """The host waited for the device: a tensor was copied to it ("copy"), or a value was read ("read").
+
+    `is_of_numbers` says of a copy whether it was of floating numbers: lengths and indices may have to be on
+    the host, as packing wants them.
+    """
 
     operator: str
     kind: Literal["copy", "read"]
     file: str
     line: int
     function: str
+    is_of_numbers: bool = False
 
 
 @dataclass
@@ -57,8 +62,8 @@ class Log:
         self.violations.append(Violation(operator, message, *place))
         return DeviceMismatch(message)
 
-    def transfer(self, operator: str, kind: Literal["copy", "read"]) -> None:
-        self.transfers.append(Transfer(operator, kind, *self._place()))
+    def transfer(self, operator: str, kind: Literal["copy", "read"], *, is_of_numbers: bool = False) -> None:
+        self.transfers.append(Transfer(operator, kind, *self._place(), is_of_numbers))
 
     def _place(self) -> tuple[str, int, str]:
         frame = sys._getframe(2)
