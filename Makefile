@@ -13,7 +13,7 @@ REPORT := build/demo
 
 demo: .venv/installed
 	@mkdir -p $(REPORT)
-	@$(BIN)/autograder grade $(CLASS) --jobs 2 --json $(REPORT)/results.json --out $(REPORT)/reports
+	@$(BIN)/autograder grade $(CLASS) --jobs 2 --regrade --json $(REPORT)/results.json --out $(REPORT)/reports
 	@echo "One report a submission is in $(REPORT)/reports, all results are in $(REPORT)/results.json."
 
 test: .venv/installed lint

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from autograder.course import Course, CourseError
+from autograder.store.results import StoreError
 
 app = typer.Typer(
     help="Check your own work, or grade a class.",
@@ -24,9 +25,9 @@ def main() -> None:
     """Entry point: what goes wrong with the course is one sentence, not a traceback."""
     try:
         app()
-    except CourseError as error:
+    except (CourseError, StoreError) as error:
         typer.echo(f"autograder: {error}", err=True)
-        raise SystemExit(2) from None
+        raise SystemExit(2 if isinstance(error, CourseError) else 1) from None
 
 
 @app.command()
@@ -94,8 +95,12 @@ def grade(
         Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write one text report a submission there.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep results and reports there; a later run grades what changed."),
     ] = None,
+    regrade: Annotated[
+        bool, typer.Option("--regrade", help="Grade all again, and tell who gains and who loses.")
+    ] = False,
     no_sandbox: Annotated[
         bool, typer.Option("--no-sandbox", help="Run submissions unprotected: only code that you trust.")
     ] = False,
@@ -108,9 +113,18 @@ def grade(
     from autograder.grading.command import grade_class
 
     course = Course.find()
+    if regrade and out is None:
+        raise CourseError("--regrade compares with the results kept by --out DIR; name that folder.")
     raise SystemExit(
         grade_class(
-            course, submitted, unit=unit, jobs=jobs, json_file=json_file, out=out, sandboxed=not no_sandbox
+            course,
+            submitted,
+            unit=unit,
+            jobs=jobs,
+            json_file=json_file,
+            out=out,
+            sandboxed=not no_sandbox,
+            regrade=regrade,
         )
     )
 

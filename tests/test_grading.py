@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from autograder.course import Course, CourseError
 from autograder.grading import command, frozen
 from autograder.grading.class_folder import Rejected
 from autograder.grading.command import grade_class
-from autograder.results import CheckResult, ExerciseResult, Status
+from autograder.results import CheckResult, ExerciseResult, Status, UnitResult
+from autograder.store.results import Graded, ResultStore, StoreError
 from autograder.worker import reached
 from autograder.worker.client import TimeLimit
 from tests.toy import (
@@ -174,7 +176,7 @@ def test_the_same_submission_gets_the_same_result(graded):
 
 
 def test_every_submission_has_a_report(graded):
-    reports = {path.name: path.read_text() for path in (graded["folder"] / "reports1").iterdir()}
+    reports = {path.name: path.read_text() for path in (graded["folder"] / "reports1").glob("*.txt")}
     assert len(reports) == len(CLASS)
     assert reports["a-full.toy.txt"].startswith("a-full · toy   10 of 10 points\n")
     assert "exit status 3" in reports["d-crash.toy.txt"]
@@ -242,7 +244,8 @@ def fake_outcomes(monkeypatch):
 
 def small_result(task: Any) -> Any:
     check = CheckResult("a/b/c.py::test", "scale", Status.PASSED)
-    return command.UnitResult(task.student, task.unit, (ExerciseResult("scale", 3, (check,)),), ("seccomp",))
+    result = UnitResult(task.student, task.unit, (ExerciseResult("scale", 3, (check,)),), ("seccomp",))
+    return Graded(result, "", "", "2026-11-22T03:00:00+00:00", 0.1)
 
 
 def class_of(submitted: Path, *names: str) -> Path:
@@ -279,7 +282,8 @@ def test_an_interrupted_run_keeps_what_it_has(course, tmp_path, fake_outcomes, e
         with pytest.raises(CourseError):
             run_command(course, submitted, json_file, out=out)
     assert [r["student"] for r in json.loads(json_file.read_text())["results"]] == ["a", "b"]
-    assert sorted(os.listdir(out)) == ["a.toy.txt", "b.toy.txt"]
+    assert sorted(os.listdir(out)) == ["a.toy.txt", "b.toy.txt", "results"]
+    assert [each.result.student for each in ResultStore(out / "results").all()] == ["a", "b"]
 
 
 @pytest.mark.parametrize("student", ["a" * 240, "[b]", "-rf", "ÄÖ"])
@@ -288,8 +292,50 @@ def test_a_report_has_a_name_that_the_file_system_takes(course, tmp_path, fake_o
     status, _ = run_command(
         course, class_of(tmp_path / "s", student), tmp_path / "r.json", out=tmp_path / "out"
     )
-    [name] = os.listdir(tmp_path / "out")
+    [name] = (path.name for path in (tmp_path / "out").glob("*.txt"))
     assert (status, len(name) < 120) == (0, True)
+
+
+def test_only_what_changed_is_graded_again(course, tmp_path, monkeypatch, capsys):
+    """By a real grader; what it is given shows in the progress of `grade_all`."""
+    asked: list[list[str]] = []
+    original = command.grade_all
+
+    def grade_all(course: Course, tasks: list[Any], **options: Any) -> Any:
+        asked.append([task.student for task in tasks])
+        return original(course, tasks, **options)
+
+    monkeypatch.setattr(command, "grade_all", grade_all)
+    submitted, out, json_file = class_of(tmp_path / "s", "a", "b"), tmp_path / "out", tmp_path / "r.json"
+    first = run_command(course, submitted, json_file, out=out)
+    assert run_command(course, submitted, json_file, out=out) == first
+    assert "2 unchanged since they were graded" in capsys.readouterr().err
+    write_submission(submitted / "b/toy", arith=ARITH.replace("x * factor", "x + factor"))
+    (submitted / "a/toy/notes.txt").write_text("no part of the submission")
+    class_of(submitted, "c")
+    status, document = run_command(course, submitted, json_file, out=out)
+    assert asked == [["a", "b"], [], ["b", "c"]]
+    assert (status, [r["student"] for r in document["results"]]) == (0, ["a", "b", "c"])
+    told = capsys.readouterr().out
+    assert re.search(r"│ b +│ toy +│ scale +│ +3 │ +1 │ +−2 │", told), told
+    assert "│ c" not in told.partition("graded again")[2]
+    before = ResultStore(out / "results").history("b", "toy")
+    assert [scores(each.result) for each in before] == [FULL]
+    # another version of the course, and a wish
+    run_command(course, submitted, json_file, out=out, regrade=True)
+    monkeypatch.setattr(Course, "version", "another")
+    run_command(Course(course.root), submitted, json_file, out=out)
+    assert asked[3:] == [["a", "b", "c"]] * 2
+
+
+def test_a_kept_result_that_is_none_is_told_and_nothing_is_lost(course, tmp_path, fake_outcomes):
+    fake_outcomes(small_result)
+    submitted, out = class_of(tmp_path / "s", "a"), tmp_path / "out"
+    run_command(course, submitted, tmp_path / "r.json", out=out)
+    (out / "results/toy/a.json").write_text("{")
+    with pytest.raises(StoreError, match=r"a\.json is no stored result"):
+        run_command(course, submitted, tmp_path / "r.json", out=out)
+    assert (out / "results/toy/a.json").read_text() == "{"
 
 
 # ------------------------------------------------------------------------------ grader processes

@@ -15,10 +15,12 @@ from rich.text import Text
 
 from autograder.course import Course, CourseError
 from autograder.grading.class_folder import Rejected, read_class
+from autograder.grading.keeping import Change, change_table, changes, still_to_grade
 from autograder.grading.pool import grade_all
 from autograder.results import Status, UnitResult
 from autograder.sandbox import SandboxError, prepare
 from autograder.store.files import file_name, write_whole
+from autograder.store.results import Graded, ResultStore
 from autograder.table import advice, points
 
 
@@ -31,8 +33,13 @@ def grade_class(
     json_file: Path | None,
     out: Path | None,
     sandboxed: bool,
+    regrade: bool = False,
 ) -> int:
-    """Grade the class in `submitted` and return the exit status."""
+    """Grade the class in `submitted` and return the exit status.
+
+    With `out`, a result is written there as soon as it is known, and a later run grades what changed since:
+    the submission, or the course. With `regrade` it grades all, and says who gains and who loses.
+    """
     if unit is not None:
         course.unit(unit)  # an unknown one is bad usage
     for target in (json_file, out):
@@ -44,13 +51,20 @@ def grade_class(
         raise CourseError(
             f"{submitted} cannot be read ({(error.strerror or str(error)).lower()}); name the class's folder."
         ) from None
+    store = None if out is None else ResultStore(out / "results")
+    kept: list[Graded] = []
+    if store is not None and not regrade:
+        tasks, kept = still_to_grade(course, tasks, store)
     if sandboxed:
         _require_seccomp()
     console, notes = Console(highlight=False), Console(stderr=True, highlight=False)
     if not sandboxed:
         notes.print("[bold red]no sandbox:[/] submissions run with your rights on this machine.")
 
-    results: list[UnitResult] = []
+    if kept:
+        notes.print(f"{len(kept)} unchanged since they were graded (--regrade grades them again).")
+    results = [graded.result for graded in kept]
+    changed: list[Change] = []
     interrupted = False
     outcomes = grade_all(course, tasks, jobs=jobs, sandboxed=sandboxed)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -61,8 +75,12 @@ def grade_class(
                 progress.update(bar, advance=1, description=f"graded {escape(task.student)}")
                 if isinstance(outcome, Rejected):
                     rejected.append(outcome)
-                else:
-                    results.append(outcome)
+                    continue
+                results.append(outcome.result)
+                if store is not None:
+                    before = store.get(*outcome.key)
+                    store.put(outcome)
+                    changed += [] if before is None else changes(before.result, outcome.result)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -79,14 +97,16 @@ def grade_class(
         console.print(class_table(results))
         if any(check.status is Status.SKIPPED for r in results for e in r.exercises for check in e.checks):
             console.print("Skipped checks are not verifiable here: they cost no points and earn none.")
+    if changed:
+        console.print(change_table(changed))
     for rejection in rejected:
         notes.print(Text.assemble(("not graded  ", "bold"), str(rejection)))
-    if not tasks and not rejected:
+    if not results and not tasks and not rejected:
         lay = f"lay them as {submitted.name}/<student>/<unit>/*.py."
         notes.print(Text(f"{submitted} holds no submission: {lay}"))
     if interrupted:
-        notes.print(f"interrupted: {len(results)} of {len(tasks)} submissions are graded.")
-    return 1 if rejected or interrupted or not tasks else 0
+        notes.print(f"interrupted: {len(results)} of {len(tasks) + len(kept)} submissions are graded.")
+    return 1 if rejected or interrupted or not results else 0
 
 
 def class_table(results: list[UnitResult]) -> Table:
