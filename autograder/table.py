@@ -1,4 +1,4 @@
-"""Tables for a terminal."""
+"""Tables for a terminal, and the words that pages share with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autograder.results import DeviceState, ExerciseResult, Status
+from autograder.results import DeviceState, ExerciseResult, Status, UnitResult
 
 _ON_A_GPU = {
     DeviceState.VERIFIED: ("verified", "green"),
@@ -54,6 +54,26 @@ def advice(exercises: Iterable[ExerciseResult]) -> list[str]:
                 for text in check.verdict.detail.splitlines():
                     lines.setdefault(text, []).append(exercise.name)
     return [f"advice for {', '.join(names)}: {text}" for text, names in lines.items()]
+
+
+def what_happened(result: UnitResult) -> str:
+    """The kinds of failures, counted, the graver first."""
+    checks = [check for exercise in result.exercises for check in exercise.checks]
+    unwritten = sum("raises NotImplementedError" in check.message for check in checks)
+    counts = {status: sum(check.status is status for check in checks) for status in Status}
+    words = {
+        Status.CRASHED: "crashed",
+        Status.TIMEOUT: "timed out",
+        Status.ERROR: "not importable",
+    }
+    parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
+    if counts[Status.FAILED] - unwritten:
+        parts.append(f"{counts[Status.FAILED] - unwritten} failed")
+    if unwritten:
+        parts.append(f"{unwritten} not written")
+    judged = len(checks) - counts[Status.SKIPPED]
+    told = ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
+    return told + (f"; {counts[Status.SKIPPED]} not verifiable" if counts[Status.SKIPPED] else "")
 
 
 def points(value: float) -> str:

@@ -16,10 +16,10 @@ from rich.text import Text
 from autograder.course import Course, CourseError
 from autograder.grading.class_folder import Rejected, read_class
 from autograder.grading.pool import grade_all
-from autograder.results import Status, UnitResult
+from autograder.results import UnitResult
 from autograder.sandbox import SandboxError, prepare
 from autograder.store.files import file_name, write_whole
-from autograder.table import advice, points
+from autograder.table import advice, points, what_happened
 
 
 def grade_class(
@@ -106,29 +106,9 @@ def class_table(results: list[UnitResult]) -> Table:
             result.unit,
             Text(f"{points(result.score)} of {points(result.max_score)}", style),
             f"{full} of {len(result.exercises)}",
-            Text(_summary(result)),
+            Text(what_happened(result)),
         )
     return table
-
-
-def _summary(result: UnitResult) -> str:
-    """The kinds of failures, counted, the graver first."""
-    checks = [check for exercise in result.exercises for check in exercise.checks]
-    unwritten = sum("raises NotImplementedError" in check.message for check in checks)
-    counts = {status: sum(check.status is status for check in checks) for status in Status}
-    words = {
-        Status.CRASHED: "crashed",
-        Status.TIMEOUT: "timed out",
-        Status.ERROR: "not importable",
-    }
-    parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
-    if counts[Status.FAILED] - unwritten:
-        parts.append(f"{counts[Status.FAILED] - unwritten} failed")
-    if unwritten:
-        parts.append(f"{unwritten} not written")
-    judged = len(checks) - counts[Status.SKIPPED]
-    told = ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
-    return told + (f"; {counts[Status.SKIPPED]} not verifiable" if counts[Status.SKIPPED] else "")
 
 
 def _document(course: Course, results: list[UnitResult], rejected: list[Rejected]) -> dict[str, Any]:
