@@ -11,7 +11,8 @@ from rich.text import Text
 
 from autograder.results import DeviceState, ExerciseResult, Status, UnitResult
 
-_ON_A_GPU = {
+# A word and a style for a table each.
+ON_A_GPU = {
     DeviceState.VERIFIED: ("verified", "green"),
     DeviceState.SIMULATED: ("simulated", "green"),
     DeviceState.UNVERIFIABLE: ("not verifiable here", "dim"),
@@ -40,7 +41,7 @@ def exercise_table(title: str, exercises: Iterable[ExerciseResult]) -> Table:
             f"{points(exercise.score)} of {points(exercise.max_score)}",
         ]
         if has_devices:
-            cells.append(Text(*_ON_A_GPU[exercise.device.state]) if exercise.device else "")
+            cells.append(Text(*ON_A_GPU[exercise.device.state]) if exercise.device else "")
         table.add_row(*cells)
     return table
 
