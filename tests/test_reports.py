@@ -293,8 +293,8 @@ def test_a_page_is_whole_and_accessible(pages, name):
     for each in page.elements:
         for reference in (each.attributes.get("aria-labelledby") or "").split():
             assert reference in ids
-        if (target := each.attributes.get("href") or "").startswith("#"):
-            assert target[1:] in ids
+        for value in each.attributes.values():
+            assert {one or other for one, other in re.findall(r"url\(#(.+?)\)|^#(.+)", value or "")} <= {*ids}
         if each.tag == "th":
             assert each.attributes["scope"] in ("col", "row")
     levels = [int(each.tag[1]) for each in page.all("h1", "h2", "h3", "h4", "h5", "h6")]
@@ -341,6 +341,13 @@ def test_a_picture_is_told_in_words_and_coloured_by_the_page(pages, name):
         assert re.search(r"\d+ %", inside[1].content)
     styles = {each.attributes.get("style") or "" for each in page.elements}
     assert not [style for style in styles if re.search(r"#[0-9a-f]{6}(?!\))", style)], "a colour of its own"
+
+
+@pytest.mark.parametrize("name", ["$\\frac$ & $", "<b>\x1b\uffff\ud800]]>", "עדה 🦊"])
+def test_a_picture_shows_any_name_as_it_is(name):
+    page = Page(class_page([graded(exercise(name))]))
+    assert shown(name) in [each.content.strip() for each in page.all("text")]
+    assert not [each for each in page.all("b") if each.parent.tag in ("text", "svg", "desc", "g")]
 
 
 def test_what_a_submission_says_is_shown_and_is_no_markup(pages):
@@ -469,7 +476,7 @@ def test_a_class_in_numbers(pages):
     text = Page(pages["class"]).text
     for expected in (
         "Submissions 3 Mean 4.22 of 10 Median 4 of 10 Full points 1 No points 1",
-        "1 submissions: factor squared scale",
+        "1 submission: factor squared scale",
         "scale 2.22 of 4 33 % 33 %",
         "Nothing timed out, crashed or could not be imported.",
         "bo and ada arith.py: 84 of 90 lines 93 % bo and nobody 40 %",

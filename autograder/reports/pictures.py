@@ -53,7 +53,10 @@ def score_picture(shares: Sequence[float], median: float, name: str = "scores") 
     with matplotlib.rc_context(_RC):
         figure, axes = _figure(2.2, above=0.28)
         drawn = axes.bar([10 * i + 5 for i in range(10)], counts, width=9, color=_BAR)
-        axes.bar_label(drawn, [str(count or "") for count in counts], padding=2, color=_INK)
+        told = axes.bar_label(drawn, [str(count or "") for count in counts], padding=3, color=_INK)
+        for label, count in zip(told, counts, strict=True):
+            if count:  # on paper of its own: the median's line may pass behind it
+                label.set(bbox={"facecolor": _PAPER, "edgecolor": "none", "pad": 1.5}, zorder=5)
         axes.axvline(100 * median, color=_INK, linewidth=1.2, linestyle=(0, (4, 3)))
         left = median > 0.5
         axes.annotate(
@@ -67,8 +70,8 @@ def score_picture(shares: Sequence[float], median: float, name: str = "scores") 
         )
         axes.set_xlim(0, 100)
         axes.set_ylim(0, max(counts, default=0) * 1.15 or 1)
-        told = ", ".join(f"{10 * i} to {10 * i + 10} %: {count}" for i, count in enumerate(counts) if count)
-        text = f"Number of submissions by share of the points: {told}. The median is {100 * median:.0f} %."
+        words = ", ".join(f"{10 * i} to {10 * i + 10} %: {count}" for i, count in enumerate(counts) if count)
+        text = f"Number of submissions by share of the points: {words}. The median is {100 * median:.0f} %."
         return _inline(figure, name, "Distribution of scores", text)
 
 
@@ -143,20 +146,13 @@ def _inline(figure: Figure, name: str, title: str, description: str) -> Markup:
 
 
 def _rename(root: ElementTree.Element, name: str) -> None:
-    """Ids of its own for what is referred to, none for anything else, and colours of the page."""
+    """Ids that no other picture of a page has, and colours of the page."""
     for element in root.iter():
         if _XLINK in element.attrib:
             element.set("href", element.attrib.pop(_XLINK))
-    attributes = [value for element in root.iter() for value in element.attrib.values()]
-    referred = {match for value in attributes for match in re.findall(r"url\(#([^)]+)\)|^#(.+)$", value)}
-    ids = {one or other for one, other in referred}
-    for element in root.iter():
-        for key, value in list(element.attrib.items()):
+        for key, value in element.attrib.items():
             if key == "id":
-                if value in ids:
-                    element.set(key, f"{name}-{value}")
-                else:
-                    del element.attrib[key]
+                element.set(key, f"{name}-{value}")
             elif key == "style":
                 element.set(key, _style(value, name))
             else:
