@@ -343,6 +343,7 @@ def test_a_picture_is_told_in_words_and_coloured_by_the_page(pages, name):
     assert not [style for style in styles if re.search(r"#[0-9a-f]{6}(?!\))", style)], "a colour of its own"
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["$\\frac$ & $", "<b>\x1b\uffff\ud800]]>", "עדה 🦊"])
 def test_a_picture_shows_any_name_as_it_is(name):
     page = Page(class_page([graded(exercise(name))]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -123,7 +124,10 @@ def _figure(height: float, above: float = 0.0) -> tuple[Figure, Axes]:
 def _inline(figure: Figure, name: str, title: str, description: str) -> Markup:
     """The figure as an element of a page: its ids begin with `name`, title and description are its text."""
     file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # it measures text with its own font; who reads the page has others
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(file.getvalue())
     for parent in list(root.iter()):
         for child in list(parent):
