@@ -344,7 +344,7 @@ def test_a_picture_is_told_in_words_and_coloured_by_the_page(pages, name):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("name", ["$\\frac$ & $", "<b>\x1b\uffff\ud800]]>", "עדה 🦊"])
+@pytest.mark.parametrize("name", ["$x^2$ & $\\frac$", "<b>\x1b\uffff\ud800]]>", "עדה 🦊"])
 def test_a_picture_shows_any_name_as_it_is(name):
     page = Page(class_page([graded(exercise(name))]))
     assert shown(name) in [each.content.strip() for each in page.all("text")]
@@ -436,6 +436,8 @@ def test_a_hidden_check_is_only_counted(pages):
     assert "hidden" not in everything
     assert "secret" not in pages["ordinary"]
     assert "777" not in pages["ordinary"]
+    one = graded(ExerciseResult("scale", 1.0, (check("s", Status.FAILED, of=HIDDEN),)))
+    assert "Of 1 hidden check, 0 passed." in student_page(one)
     unseen = replace(ORDINARY.result.exercises[0], diagnosis=None)
     page = student_page(graded(unseen), visible=lambda _: False)
     assert "Of 6 hidden checks, 4 passed." in page

@@ -157,14 +157,12 @@ def _rename(root: ElementTree.Element, name: str) -> None:
         for key, value in element.attrib.items():
             if key == "id":
                 element.set(key, f"{name}-{value}")
-            elif key == "style":
-                element.set(key, _style(value, name))
             else:
-                element.set(key, re.sub(r"^#|(?<=url\()#", f"#{name}-", value))
+                value = re.sub(r"^#|(?<=url\()#", f"#{name}-", value)
+                element.set(key, _style(value) if key == "style" else value)
 
 
-def _style(style: str, name: str) -> str:
-    style = re.sub(r"url\(#", f"url(#{name}-", style)
+def _style(style: str) -> str:
     for color, variable in _VARIABLES.items():
         style = style.replace(color, f"var({variable})")
     return re.sub(r"font: ([\d.]+px)[^;]*", r"font-size: \1", style)
