@@ -19,6 +19,8 @@ from autograder.toml_lists import read_toml
 MANIFEST = "unit.toml"
 DIAGNOSIS = "diagnosis.json"  # known mistakes, and what they answer
 TOLD = frozenset({DIAGNOSIS, "mistakes.toml", "equivalents.toml", "device_bugs.toml"})
+# The engine's parts that come after a score is known, or that measure checks.
+AFTERWARDS = frozenset({"audit", "collect", "exports", "gradebook", "reports", "store"})
 ENGINE = Path(__file__).parent  # the one that runs, which an installation may keep outside the course
 
 
@@ -162,7 +164,8 @@ class Course:
         for path in course_files(self.root / "data"):
             yield path.relative_to(self.root).as_posix(), path
         for path in course_files(ENGINE):
-            yield f"autograder/{path.relative_to(ENGINE).as_posix()}", path
+            if path.relative_to(ENGINE).parts[0] not in AFTERWARDS:
+                yield f"autograder/{path.relative_to(ENGINE).as_posix()}", path
         constraints = self.root / "constraints.txt"
         if constraints.is_file():
             yield constraints.name, constraints

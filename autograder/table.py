@@ -1,4 +1,4 @@
-"""Tables for a terminal."""
+"""Tables for a terminal, and the words that pages share with them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autograder.results import DeviceState, ExerciseResult, Status
+from autograder.results import DeviceState, ExerciseResult, Status, UnitResult
 
-_ON_A_GPU = {
+# A word and a style for a table each.
+ON_A_GPU = {
     DeviceState.VERIFIED: ("verified", "green"),
     DeviceState.SIMULATED: ("simulated", "green"),
     DeviceState.UNVERIFIABLE: ("not verifiable here", "dim"),
@@ -40,7 +41,7 @@ def exercise_table(title: str, exercises: Iterable[ExerciseResult]) -> Table:
             f"{points(exercise.score)} of {points(exercise.max_score)}",
         ]
         if has_devices:
-            cells.append(Text(*_ON_A_GPU[exercise.device.state]) if exercise.device else "")
+            cells.append(Text(*ON_A_GPU[exercise.device.state]) if exercise.device else "")
         table.add_row(*cells)
     return table
 
@@ -54,6 +55,25 @@ def advice(exercises: Iterable[ExerciseResult]) -> list[str]:
                 for text in check.verdict.detail.splitlines():
                     lines.setdefault(text, []).append(exercise.name)
     return [f"advice for {', '.join(names)}: {text}" for text, names in lines.items()]
+
+
+def what_happened(result: UnitResult) -> str:
+    """The kinds of failures, counted, the graver first."""
+    checks = [check for exercise in result.exercises for check in exercise.checks]
+    unwritten = sum("raises NotImplementedError" in check.message for check in checks)
+    counts = {status: sum(check.status is status for check in checks) for status in Status}
+    words = {
+        Status.CRASHED: "crashed",
+        Status.TIMEOUT: "timed out",
+        Status.ERROR: "not importable",
+    }
+    parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
+    if counts[Status.FAILED] - unwritten:
+        parts.append(f"{counts[Status.FAILED] - unwritten} failed")
+    if unwritten:
+        parts.append(f"{unwritten} not written")
+    judged = len(checks) - counts[Status.SKIPPED]
+    return ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
 
 
 def points(value: float) -> str:

@@ -126,6 +126,17 @@ def test_what_does_not_move_with_its_module_is_found(session, name):
     assert "register_buffer" in parity(exercise).message
 
 
+def test_a_case_of_a_hidden_check_is_not_told(session):
+    """The check of parity is told to students, and says what it found without the case that shows it."""
+    files = {"layers": affine("pass", "x @ self.weight.T + self.bias + float(x.is_cuda)")}
+    shown = parity(graded(session, "Affine", **files))
+    assert shown.status is Status.FAILED
+    assert "the same call on the CPU gives this" in shown.message
+    assert "smallest case" not in shown.message
+    public = parity(graded(session, "scale", **scale(BUGS["other values"][0])))
+    assert "smallest case" in public.message
+
+
 @pytest.mark.parametrize(
     ("on_a_gpu", "says"),
     [("raise RuntimeError('odd')", "RuntimeError: odd"), ("__import__('os')._exit(1)", "ended itself")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from autograder.results import (
     Status,
     UnitResult,
 )
+from autograder.store.files import file_name
 from autograder.store.results import Graded, ResultStore, StoreError
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +95,11 @@ def test_a_file_that_holds_something_else_is_told_by_its_name(tmp_path, text):
     path.write_text(text)
     with pytest.raises(StoreError, match=rf"{path.name} is no stored result .*; move it away and grade"):
         store.get("Zoë 1", "toy")
+
+
+def test_a_name_that_is_no_utf_8_on_disk_has_a_file_name():
+    """A folder's name may be any bytes; those that are no text come as lone surrogates."""
+    assert re.fullmatch(r"Zo~[0-9a-f]{8}", file_name(os.fsdecode(b"Zo\xeb")))
 
 
 def test_where_it_cannot_be_written_what_was_there_stays(tmp_path):

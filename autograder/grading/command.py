@@ -17,11 +17,12 @@ from autograder.course import Course, CourseError
 from autograder.grading.class_folder import Rejected, read_class
 from autograder.grading.keeping import Change, change_table, changes, still_to_grade
 from autograder.grading.pool import grade_all
+from autograder.reports import write_reports
 from autograder.results import Status, UnitResult
 from autograder.sandbox import SandboxError, prepare
 from autograder.store.files import file_name, write_whole
 from autograder.store.results import Graded, ResultStore
-from autograder.table import advice, points
+from autograder.table import advice, points, what_happened
 
 
 def grade_class(
@@ -63,7 +64,7 @@ def grade_class(
 
     if kept:
         notes.print(f"{len(kept)} unchanged since they were graded (--regrade grades them again).")
-    results = [graded.result for graded in kept]
+    graded = list(kept)
     changed: list[Change] = []
     interrupted = False
     outcomes = grade_all(course, tasks, jobs=jobs, sandboxed=sandboxed)
@@ -76,7 +77,7 @@ def grade_class(
                 if isinstance(outcome, Rejected):
                     rejected.append(outcome)
                     continue
-                results.append(outcome.result)
+                graded.append(outcome)
                 if store is not None:
                     before = store.get(*outcome.key)
                     store.put(outcome)
@@ -85,14 +86,15 @@ def grade_class(
         interrupted = True
     finally:
         # Also on Ctrl-C and on an error: what was graded is kept.
-        results.sort(key=lambda result: (result.student, result.unit))
+        graded.sort(key=lambda each: each.key)
+        results = [each.result for each in graded]
         if json_file is not None:
             write_whole(
                 json_file,
                 json.dumps(_document(course, results, rejected), ensure_ascii=False, indent=2) + "\n",
             )
         if out is not None:
-            _write_reports(out, results)
+            _write_reports(course, out, graded, rejected)
     if results:
         console.print(class_table(results))
         if any(check.status is Status.SKIPPED for r in results for e in r.exercises for check in e.checks):
@@ -130,28 +132,9 @@ def class_table(results: list[UnitResult]) -> Table:
             Text(f"{points(result.score)} of {points(result.max_score)}", style),
             f"{full} of {len(result.exercises)}",
             str(sum(check.status is Status.SKIPPED for each in result.exercises for check in each.checks)),
-            Text(_summary(result)),
+            Text(what_happened(result)),
         )
     return table
-
-
-def _summary(result: UnitResult) -> str:
-    """The kinds of failures, counted, the graver first."""
-    checks = [check for exercise in result.exercises for check in exercise.checks]
-    unwritten = sum("raises NotImplementedError" in check.message for check in checks)
-    counts = {status: sum(check.status is status for check in checks) for status in Status}
-    words = {
-        Status.CRASHED: "crashed",
-        Status.TIMEOUT: "timed out",
-        Status.ERROR: "not importable",
-    }
-    parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
-    if counts[Status.FAILED] - unwritten:
-        parts.append(f"{counts[Status.FAILED] - unwritten} failed")
-    if unwritten:
-        parts.append(f"{unwritten} not written")
-    judged = len(checks) - counts[Status.SKIPPED]
-    return ", ".join(parts) + f" of {judged} checks" if parts else f"all {judged} checks passed"
 
 
 def _document(course: Course, results: list[UnitResult], rejected: list[Rejected]) -> dict[str, Any]:
@@ -183,9 +166,11 @@ def report_text(result: UnitResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_reports(out: Path, results: list[UnitResult]) -> None:
-    out.mkdir(exist_ok=True)
-    for result in results:
+def _write_reports(course: Course, out: Path, graded: list[Graded], rejected: list[Rejected]) -> None:
+    """Pages that may be handed out, where hidden checks are counted only; and texts that tell all."""
+    titles = {unit.name: unit.title for unit in course.units}
+    write_reports(out, graded, titles=titles, not_graded=rejected)
+    for result in (each.result for each in graded):
         write_whole(out / f"{file_name(result.student)}.{result.unit}.txt", report_text(result))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 
 from autograder.check import Check
 from autograder.course import Parity
@@ -39,6 +40,9 @@ class Elsewhere:
 
     def ask(self, check: Check, recorded: RecordedCase) -> None:
         """Have a case that the submission passes tried wherever its exercise is."""
+        if not check.is_public:
+            # a check of parity is a public one: what it tells must not give a hidden case away
+            recorded = replace(recorded, case={})
         for parity in self._wanted[check.exercise]:
             if self._novelty.is_new((parity, check.exercise), recorded.transcript):
                 self._recorded[parity, check.exercise].append(recorded)

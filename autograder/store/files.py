@@ -29,4 +29,6 @@ def file_name(student: str) -> str:
     if plain.isalnum() and plain.isascii() and len(student) <= 100:
         return student
     kept = "".join(c for c in student if c.isascii() and c.isalnum())
-    return f"{kept[:40]}~{hashlib.sha256(student.encode()).hexdigest()[:8]}"
+    # names on disk may be any bytes: those that are no text stand in a name as lone surrogates
+    digest = hashlib.sha256(student.encode(errors="surrogatepass")).hexdigest()
+    return f"{kept[:40]}~{digest[:8]}"
