@@ -219,6 +219,17 @@ def test_a_file_twice_in_what_canvas_numbered_is_refused(tmp_path):
     download.write_bytes(zip_of(("a_1_2_m.py", CODE), ("a_1_3_m-1.py", b"")))
     [delivery] = canvas_deliveries(download, UNIT)
     assert delivery.refused == "holds m.py twice."
+    download.write_bytes(zip_of(("a_1_2_m.py", CODE), ("a_1_3_a3.zip", zip_of(("m.py", b"")))))
+    [delivery] = canvas_deliveries(download, UNIT)
+    assert delivery.refused == "holds m.py twice."
+
+
+def test_a_link_in_the_download_itself_is_refused(tmp_path):
+    download = tmp_path / "submissions.zip"
+    link = special("a_1_2_m.py", stat.S_IFLNK)
+    download.write_bytes(zip_of((link, b"/etc/passwd"), ("b_2_3_m.py", CODE)))
+    a, b = canvas_deliveries(download, UNIT)
+    assert (a.refused, b.refused) == ("holds a symbolic link ('a_1_2_m.py').", "")
 
 
 def test_moodle_as_a_zip_and_as_a_folder(tmp_path):

@@ -132,7 +132,7 @@ def test_times_without_a_zone_and_points_that_are_none_are_refused(read):
         policy.late_penalty(1, 1, naive, "ada", "means")
     with pytest.raises(PolicyError, match="has no time zone"):
         policy.hidden_visible("means", "ada", naive)
-    for points in (float("nan"), -1.0):
+    for points in (float("nan"), float("inf"), -1.0):
         with pytest.raises(PolicyError, match="cannot be reduced"):
             policy.late_penalty(points, 1, DUE, "ada", "means")
 
@@ -179,4 +179,6 @@ def test_what_is_wrong_is_named_with_what_is_known(read, text, message):
 
 
 def test_students_are_only_checked_where_they_are_known(read):
+    with pytest.raises(PolicyError, match="unknown student 'eda'; known are none"):
+        read(MEANS + "extensions = { eda = 1 }", ())
     assert read(MEANS + "extensions = { eda = 1 }", None).due("eda", "means") == DUE + timedelta(days=1)
