@@ -407,6 +407,15 @@ def test_a_commit_is_read_as_it_was_committed(repository):
     assert "which is no commit's or file's full id" in of_git(repository, "main").refused
 
 
+def test_the_settings_of_a_repository_are_not_even_read(repository):
+    commit = git(repository, "rev-parse", "HEAD")
+    (repository / ".git/config").write_text("[core\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "log")
+    assert of_git(repository, commit).files == {"attention.py": CODE}
+    assert commit_time(repository, f"assignments/{UNIT}") == datetime.fromisoformat(WHEN)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_time_is_that_of_the_last_commit_on_the_unit(repository, packed):
     when = datetime.fromisoformat(WHEN)
@@ -500,8 +509,9 @@ def test_a_shallow_clone_and_a_bare_one_are_read_too(repository, tmp_path):
 
 def test_the_newest_file_s_time(tmp_path):
     assert newest_file_time(tmp_path) is None
-    for seconds, name in ((100, "a.py"), (300, "b.py"), (900, "notes.txt")):
-        (tmp_path / name).write_bytes(CODE)
-        os.utime(tmp_path / name, (0, seconds))
     (tmp_path / "link.py").symlink_to("/dev/null")
-    assert newest_file_time(tmp_path) == datetime.fromtimestamp(300, UTC)
+    for times in ((100, 300), (300, 100)):  # in whichever order the folder lists them
+        for seconds, name in zip((*times, 900), ("a.py", "b.py", "notes.txt"), strict=True):
+            (tmp_path / name).write_bytes(CODE)
+            os.utime(tmp_path / name, (0, seconds))
+        assert newest_file_time(tmp_path) == datetime.fromtimestamp(300, UTC)
