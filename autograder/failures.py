@@ -12,6 +12,7 @@ from autograder.checks.describe import describe_case
 from autograder.checks.failure import CheckFailure, Row, align
 from autograder.errors import ModuleProblem, SourceLine, StudentError, WorkerLost, WorkerTimeout, is_a_stub
 from autograder.mentions import call_by_hand, frame_of_check, mentioned_names
+from autograder.printable import printable
 from autograder.results import Diagnosis, Status
 
 _MAX_TEXT = 6_000
@@ -44,13 +45,13 @@ def failure_text(
     if failure.printed:
         rows.append(("printed", _capped(failure.printed, _MAX_PRINTED)))
     body = "\n".join(f"  {line}" for line in align(rows).splitlines())
-    return _printable(_capped(f"{title}   {lost}\n{body}", _MAX_TEXT))
+    return printable(_capped(f"{title}   {lost}\n{body}", _MAX_TEXT))
 
 
 def not_verifiable_text(check: Check, reason: str) -> str:
     """What to say of a check that could not be judged: neither a pass nor a failure."""
     text = f"{check.exercise} · {check.law}   not verifiable here, costs no points\n  reason  {reason}"
-    return _printable(_capped(text, _MAX_TEXT))
+    return printable(_capped(text, _MAX_TEXT))
 
 
 def _rows(check: Check, failure: Failure, files: Collection[str]) -> list[Row]:
@@ -171,8 +172,3 @@ def _at(line: SourceLine | None) -> str:
 
 def _capped(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}… ({len(text) - length} more characters)"
-
-
-def _printable(text: str) -> str:
-    """The text with control characters spelled out: a submission's output must not drive a terminal."""
-    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
