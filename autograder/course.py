@@ -20,7 +20,9 @@ MANIFEST = "unit.toml"
 DIAGNOSIS = "diagnosis.json"  # known mistakes, and what they answer
 TOLD = frozenset({DIAGNOSIS, "mistakes.toml", "equivalents.toml", "device_bugs.toml"})
 # The engine's parts that come after a score is known, or that measure checks.
-AFTERWARDS = frozenset({"audit", "collect", "exports", "gradebook", "reports", "store"})
+AFTERWARDS = frozenset(
+    "audit collect exports gradebook reports store git_data.py policy.py submission_time.py".split()
+)
 ENGINE = Path(__file__).parent  # the one that runs, which an installation may keep outside the course
 
 

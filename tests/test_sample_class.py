@@ -94,7 +94,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         done.returncode,
         done.stdout + done.stderr,
         json.loads((folder / "results.json").read_text()),
-        {path.name: path.read_text() for path in (folder / "reports").iterdir()},
+        {path.name: path.read_text() for path in (folder / "reports").glob("*.txt")},
     )
 
 
