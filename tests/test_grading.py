@@ -282,7 +282,8 @@ def test_an_interrupted_run_keeps_what_it_has(course, tmp_path, fake_outcomes, e
         with pytest.raises(CourseError):
             run_command(course, submitted, json_file, out=out)
     assert [r["student"] for r in json.loads(json_file.read_text())["results"]] == ["a", "b"]
-    assert sorted(os.listdir(out)) == ["a.toy.txt", "b.toy.txt", "results"]
+    reports = {f"{student}.toy.{kind}" for student in "ab" for kind in ("html", "txt")}
+    assert set(os.listdir(out)) == {*reports, "index.html", "results"}
     assert [each.result.student for each in ResultStore(out / "results").all()] == ["a", "b"]
 
 
