@@ -308,7 +308,7 @@ def run(world: World) -> Run:
         timeout=400,
     )
     assert json_file.exists(), done.stderr
-    reports = [path.read_text() for path in sorted(out.iterdir())]
+    reports = [path.read_text() for path in sorted(out.rglob("*")) if path.is_file()]
     results = {result["student"]: result for result in json.loads(json_file.read_text())["results"]}
     return Run(done.stdout + done.stderr, results, "\n".join([json_file.read_text(), *reports]))
 
