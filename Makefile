@@ -14,7 +14,7 @@ REPORT := build/demo
 demo: .venv/installed
 	@mkdir -p $(REPORT)
 	@$(BIN)/autograder grade $(CLASS) --jobs 2 --regrade --json $(REPORT)/results.json --out $(REPORT)/reports
-	@echo "One report a submission is in $(REPORT)/reports, all results are in $(REPORT)/results.json."
+	@echo "Begin with $(REPORT)/reports/index.html; all results are in $(REPORT)/results.json."
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
