@@ -63,18 +63,19 @@ class DeviceVerdict:
 
 @dataclass(frozen=True)
 class DtypesVerdict:
-    """The floating dtypes that an exercise was seen to work in.
+    """The floating dtypes that an exercise was seen to work in, or that it `fails` in one.
 
-    `detail` is advice to who passes, and the reason where there are none.
+    `detail` is advice to who passes, and the reason where nothing is known.
     """
 
     verified: tuple[str, ...]
     detail: str = ""
+    fails: bool = False
 
     @property
     def is_known(self) -> bool:
-        """Whether there are any."""
-        return bool(self.verified)
+        """Whether it says that the exercise works in some, or does not."""
+        return self.fails or bool(self.verified)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,9 @@ def _read_exercise(document: Mapping[str, Any]) -> ExerciseResult:
         state = DeviceState(device["state"])
         verdicts[Parity.GPU.test] = DeviceVerdict(state, device["on"], device["detail"])
     if dtypes is not None:
-        verdicts[Parity.DTYPES.test] = DtypesVerdict(tuple(dtypes["verified"]), dtypes["detail"])
+        verdicts[Parity.DTYPES.test] = DtypesVerdict(
+            tuple(dtypes["verified"]), dtypes["detail"], dtypes["fails"]
+        )
     checks = []
     for check in document["checks"]:
         test = check["id"].partition("::")[2].partition("[")[0]

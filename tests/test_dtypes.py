@@ -11,40 +11,20 @@ if sys.platform != "linux":
 
 from autograder.results import ExerciseResult, Status
 from tests import warm
-from tests.toy import HONEST, copy_course, session_of, submission, write_submission
+from tests.toy import affine, copy_course, graded, scale, session_of, submission, write_submission
 
 EVERY = ("float64", "float32", "bfloat16")
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    course = copy_course(tmp_path_factory.mktemp("dtypes") / "course")
-    manifest = course.assignments / "toy/unit.toml"
-    manifest.write_text(manifest.read_text().replace("\n[[", '\nparity = ["dtypes"]\n\n[[', 1))
-    return course
+    return copy_course(tmp_path_factory.mktemp("dtypes") / "course", parity="dtypes")
 
 
 @pytest.fixture(scope="module")
 def session(course):
     with session_of(course) as session:
         yield session
-
-
-def scale(body: str) -> dict[str, str]:
-    """A submission whose `scale` does `body` where it returns."""
-    assert "    return x * factor\n" in HONEST["arith"]
-    return {"arith": HONEST["arith"].replace("    return x * factor\n", f"    {body}\n")}
-
-
-def affine(made: str, used: str) -> dict[str, str]:
-    """A submission whose Affine makes something more, and uses it."""
-    source = HONEST["layers"].replace("        self.bias =", f"        {made}\n        self.bias =")
-    return {"layers": source.replace("return x @ self.weight.T + self.bias", f"return {used}")}
-
-
-def graded(session, exercise: str, files: dict[str, str]) -> ExerciseResult:
-    found = session.grade(submission(**files)).exercises
-    return next(each for each in found if each.name == exercise)
 
 
 def dtypes(exercise: ExerciseResult):
@@ -57,11 +37,11 @@ def test_what_is_right_works_in_every_dtype_and_earns_the_point(session):
     verified = {exercise.name: exercise.dtypes.verified for exercise in result.exercises}
     assert verified == {"scale": EVERY, "noise": (), "Affine": EVERY, "train": EVERY}
     assert all(exercise.dtypes.detail == "" for exercise in result.exercises if exercise.dtypes.verified)
-    assert result.to_json()["exercises"][0]["dtypes"] == {"verified": EVERY, "detail": ""}
+    assert result.to_json()["exercises"][0]["dtypes"] == {"verified": EVERY, "detail": "", "fails": False}
 
 
 def test_what_has_no_dtype_is_no_pass_and_costs_nothing(session):
-    noise = graded(session, "noise", {})
+    noise = graded(session, "noise")
     assert dtypes(noise).status is Status.SKIPPED
     assert "not verifiable here, costs no points" in dtypes(noise).message
     assert "pass nothing that has a floating dtype" in dtypes(noise).message
@@ -101,19 +81,19 @@ BUGS = {
 @pytest.mark.parametrize("name", BUGS)
 def test_a_bug_that_only_another_dtype_shows_costs_one_check(session, name):
     exercise, files, says = BUGS[name]
-    found = graded(session, exercise, files)
+    found = graded(session, exercise, **files)
     failed = [check for check in found.checks if check.status is not Status.PASSED]
     if name == "two dtypes meet":  # training is in float32
-        assert next(check.status for check in graded(session, "train", files).checks) is Status.FAILED
+        assert next(check.status for check in graded(session, "train", **files).checks) is Status.FAILED
     assert failed == [dtypes(found)]
     assert says in dtypes(found).message
     assert "with every floating tensor and parameter in" in dtypes(found).message
-    assert found.dtypes.verified == ()
+    assert (found.dtypes.verified, found.dtypes.fails, found.dtypes.is_known) == ((), True, True)
 
 
 def test_the_line_is_named_where_it_raises(session):
     _, files, _ = BUGS["two dtypes meet"]
-    message = dtypes(graded(session, "Affine", files)).message
+    message = dtypes(graded(session, "Affine", **files)).message
     line = 1 + next(i for i, text in enumerate(files["layers"].splitlines()) if "self.one)" in text)
     assert f"layers.py:{line} in forward: return (x * self.one)" in message
 
@@ -124,11 +104,11 @@ def test_the_line_is_named_where_it_raises(session):
     ids=["an error of another kind", "a lost worker"],
 )
 def test_what_bfloat16_may_be_to_blame_for_is_left_out(session, then, says):
-    files = scale(f"if x.dtype is torch.bfloat16:\n        {then}\n    return x * factor")
-    exercise = graded(session, "scale", files)
+    files = scale(f"    if x.dtype is torch.bfloat16:\n        {then}\n    return x * factor")
+    exercise = graded(session, "scale", **files)
     assert (exercise.dtypes.verified, exercise.score) == (("float64", "float32"), 3)
-    everywhere = scale(f"if x.dtype is not torch.float64:\n        {then}\n    return x * factor")
-    exercise = graded(session, "scale", everywhere)
+    everywhere = scale(f"    if x.dtype is not torch.float64:\n        {then}\n    return x * factor")
+    exercise = graded(session, "scale", **everywhere)
     if "odd" in says:  # float32 can do whatever float64 can
         assert dtypes(exercise).status is Status.FAILED
         assert says in dtypes(exercise).message
@@ -139,7 +119,7 @@ def test_what_bfloat16_may_be_to_blame_for_is_left_out(session, then, says):
 
 def test_what_autocast_makes_fail_is_advice(session):
     files = scale("return x * factor * (1 // (1 - torch.is_autocast_enabled('cpu')))")
-    exercise = graded(session, "scale", files)
+    exercise = graded(session, "scale", **files)
     assert (exercise.dtypes.verified, exercise.score) == (EVERY, 3)
     assert "raises under torch.autocast: integer division or modulo by zero" in exercise.dtypes.detail
     assert "arith.py:" in exercise.dtypes.detail
@@ -147,7 +127,7 @@ def test_what_autocast_makes_fail_is_advice(session):
 
 def test_random_numbers_may_be_others(session):
     files = scale("return x * factor * (torch.rand(3, dtype=x.dtype).sum() / 0 if x.sum() < 0 else 1)")
-    assert graded(session, "scale", files).dtypes.verified == EVERY
+    assert graded(session, "scale", **files).dtypes.verified == EVERY
 
 
 @pytest.mark.parametrize("way", [[], ["--worker"]], ids=["in this process", "in the worker"])

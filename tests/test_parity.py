@@ -14,34 +14,20 @@ if sys.platform != "linux":
 
 from autograder.results import DeviceState, ExerciseResult, Status
 from tests import warm
-from tests.toy import HONEST, copy_course, session_of, submission, write_submission
+from tests.toy import affine, copy_course, graded, scale, session_of, submission, write_submission
 
 MIXED = "Expected all tensors to be on the same device"
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    course = copy_course(tmp_path_factory.mktemp("parity") / "course")
-    manifest = course.assignments / "toy/unit.toml"
-    manifest.write_text(manifest.read_text().replace("\n[[", '\nparity = ["gpu"]\n\n[[', 1))
-    return course
+    return copy_course(tmp_path_factory.mktemp("parity") / "course", parity="gpu")
 
 
 @pytest.fixture(scope="module")
 def session(course):
     with session_of(course) as session:
         yield session
-
-
-def scale(body: str) -> dict[str, str]:
-    """A submission whose `scale` ends with `body` where it returns."""
-    assert "    return x * factor\n" in HONEST["arith"]
-    return {"arith": HONEST["arith"].replace("    return x * factor\n", body)}
-
-
-def graded(session, exercise: str, **files: str) -> ExerciseResult:
-    found = session.grade(submission(**files)).exercises
-    return next(each for each in found if each.name == exercise)
 
 
 def parity(exercise: ExerciseResult):
@@ -100,12 +86,6 @@ def test_a_bug_that_only_a_gpu_shows_costs_one_check_and_names_the_line(session,
         assert f"arith.py:{line} in scale: " in parity(exercise).message
 
 
-def affine(made: str, used: str) -> str:
-    """An Affine that makes something more, and uses it."""
-    source = HONEST["layers"].replace("        self.bias =", f"        {made}\n        self.bias =")
-    return source.replace("return x @ self.weight.T + self.bias", f"return {used}")
-
-
 MODULE_BUGS = {
     "a buffer that is none": affine(
         "self.one = torch.ones(m)", "x @ self.weight.T + self.bias * self.one.to(x.dtype)"
@@ -119,7 +99,7 @@ MODULE_BUGS = {
 
 @pytest.mark.parametrize("name", MODULE_BUGS)
 def test_what_does_not_move_with_its_module_is_found(session, name):
-    exercise = graded(session, "Affine", layers=MODULE_BUGS[name])
+    exercise = graded(session, "Affine", **MODULE_BUGS[name])
     assert [check.status for check in exercise.checks if check is not parity(exercise)] == [Status.PASSED]
     assert parity(exercise).status is Status.FAILED
     assert MIXED in parity(exercise).message
@@ -128,7 +108,7 @@ def test_what_does_not_move_with_its_module_is_found(session, name):
 
 def test_a_case_of_a_hidden_check_is_not_told(session):
     """The check of parity is told to students, and says what it found without the case that shows it."""
-    files = {"layers": affine("pass", "x @ self.weight.T + self.bias + float(x.is_cuda)")}
+    files = affine("pass", "x @ self.weight.T + self.bias + float(x.is_cuda)")
     shown = parity(graded(session, "Affine", **files))
     assert shown.status is Status.FAILED
     assert "the same call on the CPU gives this" in shown.message

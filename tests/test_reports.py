@@ -403,12 +403,14 @@ def test_states_of_exercises_are_words():
         exercise("b", passed=1, failed=1),
         exercise("c", passed=0, failed=1),
         exercise("d", passed=0),
+        exercise("e", passed=0, failed=1),
     ]
     verdicts = [
         DeviceVerdict(DeviceState.VERIFIED, "a GPU"),
         DeviceVerdict(DeviceState.DIFFERS, "a GPU"),
         DtypesVerdict((), "no tensors"),
         None,
+        DtypesVerdict((), fails=True),
     ]
     tried = [
         replace(each, checks=(replace(each.checks[0], verdict=verdict), *each.checks[1:]))
@@ -421,6 +423,7 @@ def test_states_of_exercises_are_words():
     assert "b GPU: differs ◐ partial" in text
     assert "c dtypes: not verifiable here ✗ failed" in text
     assert "d – not judged" in text
+    assert "e dtypes: differs ✗ failed" in text
 
 
 def test_failure_texts_keep_their_rows(pages):

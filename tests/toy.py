@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from autograder.course import Course
 from autograder.grading.session import GradingSession
-from autograder.results import UnitResult
+from autograder.results import ExerciseResult, UnitResult
 from autograder.submission import Submission
 
 TOY = Path(__file__).parent / "toy_course"
@@ -21,13 +22,35 @@ HONEST = {name: (TOY / f"solutions/toy/{name}.py").read_text() for name in MODUL
 FULL = {"scale": 3.0, "noise": 2.0, "Affine": 4.0, "train": 1.0}
 
 
-def copy_course(folder: Path, *, seconds: float | None = None) -> Course:
-    """The toy course in `folder`; `seconds` is what a call may take there."""
+def copy_course(folder: Path, *, seconds: float | None = None, parity: str | None = None) -> Course:
+    """The toy course in `folder`; `seconds` is what a call may take there, `parity` what is tried besides."""
     shutil.copytree(TOY, folder, ignore=shutil.ignore_patterns(".hypothesis", "__pycache__"))
     if seconds is not None:
         for path in folder.glob("*/toy/test_*.py"):
             path.write_text(path.read_text().replace(", points=", f", seconds={seconds}, points="))
+    if parity is not None:
+        manifest = folder / "assignments/toy/unit.toml"
+        manifest.write_text(manifest.read_text().replace("\n[[", f'\nparity = ["{parity}"]\n\n[[', 1))
     return Course(folder)
+
+
+def scale(body: str) -> dict[str, str]:
+    """A submission whose `scale` ends with the lines of `body` where it returns."""
+    lines = textwrap.indent(textwrap.dedent(body).rstrip(), "    ")
+    assert "    return x * factor\n" in HONEST["arith"]
+    return {"arith": HONEST["arith"].replace("    return x * factor\n", f"{lines}\n")}
+
+
+def affine(made: str, used: str) -> dict[str, str]:
+    """A submission whose Affine makes something more, and returns `used`."""
+    source = HONEST["layers"].replace("        self.bias =", f"        {made}\n        self.bias =")
+    return {"layers": source.replace("return x @ self.weight.T + self.bias", f"return {used}")}
+
+
+def graded(session: GradingSession, exercise: str, **files: str) -> ExerciseResult:
+    """What an honest submission with these files gets for an exercise."""
+    found = session.grade(submission(**files)).exercises
+    return next(each for each in found if each.name == exercise)
 
 
 def write_submission(folder: Path, **files: str) -> Path:

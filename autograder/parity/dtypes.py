@@ -70,7 +70,7 @@ def judge_dtypes(cases: Collection[RecordedCase], replay: Replay) -> tuple[Dtype
                 reasons.append(f"in {place}: {error}")
                 doubtful.add(place)
             except CheckFailure as failure:
-                return DtypesVerdict(()), Failure(failure, recorded.case)
+                return DtypesVerdict((), fails=True), Failure(failure, recorded.case)
             else:
                 if says_something:
                     verified |= {place, _BASES[_base_of(recorded)]}
