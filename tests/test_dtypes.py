@@ -125,9 +125,17 @@ def test_what_autocast_makes_fail_is_advice(session):
     assert "arith.py:" in exercise.dtypes.detail
 
 
-def test_random_numbers_may_be_others(session):
-    files = scale("return x * factor * (torch.rand(3, dtype=x.dtype).sum() / 0 if x.sum() < 0 else 1)")
-    assert graded(session, "scale", **files).dtypes.verified == EVERY
+def test_a_dtype_that_one_case_works_in_and_another_may_not_is_not_verified(session):
+    body = "    if x.dtype is torch.bfloat16 and x.requires_grad:\n        raise RuntimeError('odd')\n"
+    exercise = graded(session, "scale", **scale(f"{body}    return x * factor"))
+    assert (exercise.dtypes.verified, exercise.score) == (("float64", "float32"), 3)
+
+
+@pytest.mark.parametrize(("drawn", "passes"), [("torch.rand(1)", True), ("torch.ones(1)", False)])
+def test_what_was_drawn_may_be_other_numbers(session, drawn, passes):
+    files = scale(f"    {drawn}\n    return x * factor + (math.nan if x.dtype is torch.float32 else 0)")
+    files["arith"] = f"import math\n{files['arith']}"
+    assert (graded(session, "scale", **files).dtypes.verified == EVERY) is passes
 
 
 @pytest.mark.parametrize("way", [[], ["--worker"]], ids=["in this process", "in the worker"])
